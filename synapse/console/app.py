@@ -1,0 +1,23 @@
+"""The commands of `python -m synapse`."""
+
+import typer
+
+from synapse.console import plan_command
+
+app = typer.Typer(
+    help="A private LLM stack on one GPU machine: what fits, what runs, what answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("plan")(plan_command.plan)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep `plan` a command of its own."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="python -m synapse")

@@ -1,0 +1,1 @@
+"""The plan: all arithmetic, pure and serialisable."""

@@ -1,0 +1,51 @@
+"""Public names and who answers them."""
+
+from synapse.catalogue import Catalogue
+from synapse.plan.model import EnginePlan, GatewayPlan, OllamaPlan, Route
+from synapse.settings.settings import Settings
+from synapse.settings.workloads import Backend
+
+
+def plan_gateway(
+    settings: Settings, catalogue: Catalogue, ollama: OllamaPlan, engine: EnginePlan
+) -> GatewayPlan:
+    """Route the config's names first, then every Ollama model by its own tag."""
+    wanted = settings.gateway
+    return GatewayPlan(
+        image=wanted.image or catalogue.image("litellm").reference,
+        kubectl_image=catalogue.image("kubectl").reference,
+        replicas=wanted.replicas,
+        routes=(*_public_routes(settings, ollama, engine), *_ollama_routes(ollama)),
+        unknown_models=wanted.unknown_models,
+        default_route=ollama.default_model,
+        host=wanted.host,
+        tls_secret=wanted.tls_secret,
+        restart_schedule=wanted.restart_schedule,
+    )
+
+
+def _public_routes(settings: Settings, ollama: OllamaPlan, engine: EnginePlan) -> list[Route]:
+    embeddings = {model.tag for model in ollama.models if model.embeddings}
+    return [
+        Route(
+            name=route.name,
+            backend=route.backend.value,
+            model=route.model or engine.served_names[0],
+            mode="embedding" if route.model in embeddings else "chat",
+            fallback=ollama.default_model if route.backend is Backend.ENGINE else None,
+        )
+        for route in settings.gateway.routes
+    ]
+
+
+def _ollama_routes(ollama: OllamaPlan) -> list[Route]:
+    return [
+        Route(
+            name=model.tag,
+            backend="ollama",
+            model=model.tag,
+            mode="embedding" if model.embeddings else "chat",
+            fallback=None,
+        )
+        for model in ollama.models
+    ]

@@ -1,0 +1,249 @@
+"""Every comparison of a sum with its limit, with the sum in words and the cure."""
+
+from collections.abc import Iterator, Sequence
+
+from synapse.plan import phases
+from synapse.plan.engine import rounded_down
+from synapse.plan.model import (
+    EnginePlan,
+    GpuBudget,
+    GpuMember,
+    GpuState,
+    Line,
+    NodePlan,
+    OllamaPlan,
+    RamSum,
+    Transition,
+    Verdict,
+    Volume,
+    Workload,
+)
+from synapse.plan.ollama import loaded_ram_gib
+from synapse.plan.ram import cpu_request, sets_of_pods
+from synapse.settings.settings import Settings
+
+# Sums of decimals are compared with a grain of slack, far below what any engine can allot.
+_GRAIN_GIB = 1e-6
+
+
+def within(sum_gib: float, limit_gib: float) -> bool:
+    """Whether a sum is at or below its limit."""
+    return sum_gib <= limit_gib + _GRAIN_GIB
+
+
+def added(lines: Sequence[Line]) -> str:
+    """The addends and their sum: `a 1.0 + b 2.0 = 3.0`."""
+    total_gib = sum(line.gib for line in lines)
+    return " + ".join(f"{line.what} {line.gib:.1f}" for line in lines) + f" = {total_gib:.1f}"
+
+
+def _compared(total_gib: float, limit_gib: float) -> str:
+    return f"{'≤' if within(total_gib, limit_gib) else '>'} {limit_gib:.1f} GiB"
+
+
+def gpu_verdicts(
+    states: Sequence[GpuState],
+    transitions: Sequence[Transition],
+    gpu: GpuBudget,
+    engine: EnginePlan,
+) -> Iterator[Verdict]:
+    """VRAM and GPU claims of every state, VRAM of every transition."""
+    for state in states:
+        yield _state_vram(state, gpu, engine)
+        claims = sum(member.gpus for member in state.members)
+        yield Verdict(
+            rule="gpu-count",
+            scope=f"state {state.name!r}",
+            phases=state.phases,
+            fits=claims <= gpu.devices,
+            sum=" + ".join(f"{m.workload} {m.gpus}" for m in state.members)
+            + f" = {claims} {'≤' if claims <= gpu.devices else '>'} {gpu.devices} GPU(s)",
+            cure=""
+            if claims <= gpu.devices
+            else "scale the old service down at an earlier phase (legacy.scaled_down_at), "
+            "or set gpu.sharing to concurrent",
+        )
+    for way in transitions:
+        fits = within(way.peak_gib, gpu.ceiling_gib)
+        staying = " + ".join(member.formula for member in way.stays) or "nothing"
+        yield Verdict(
+            rule="vram-in-every-transition",
+            scope=f"{way.source!r} → {way.target!r}",
+            phases=way.phases,
+            fits=fits,
+            sum=f"{', '.join(way.leaves) or 'nothing'} gone, {staying} stays, then "
+            f"{', '.join(way.enters) or 'nothing'} enters: peak {way.peak_gib:.1f} "
+            f"{_compared(way.peak_gib, gpu.ceiling_gib)}",
+            cure="" if fits else "make both states fit; their own lines say how",
+        )
+
+
+def _state_vram(state: GpuState, gpu: GpuBudget, engine: EnginePlan) -> Verdict:
+    fits = within(state.sum_gib, gpu.ceiling_gib)
+    total = f" = {state.sum_gib:.1f}" if len(state.members) > 1 else ""
+    return Verdict(
+        rule="vram-in-every-state",
+        scope=f"state {state.name!r}",
+        phases=state.phases,
+        fits=fits,
+        sum=" + ".join(member.formula for member in state.members)
+        + f"{total} {_compared(state.sum_gib, gpu.ceiling_gib)}",
+        cure="" if fits else _vram_cure(state.members, gpu, engine),
+    )
+
+
+def _vram_cure(members: Sequence[GpuMember], gpu: GpuBudget, engine: EnginePlan) -> str:
+    others_gib = sum(m.vram_gib for m in members if m.workload != engine.service)
+    if not any(member.workload == engine.service for member in members):
+        return "lower what the members take, or raise gpu.budget_gib if the GPU has more"
+    utilization = rounded_down((gpu.ceiling_gib - others_gib - engine.outside_gib) / gpu.total_gib)
+    least = engine.needs_gib / gpu.total_gib
+    cures = []
+    if utilization >= least:
+        cures.append(f"lower engine.gpu_memory_utilization to {utilization:.2f}")
+    if gpu.sharing == "concurrent":
+        cures.append("set gpu.sharing to exclusive")
+    if any("/" in member.workload for member in members):
+        cures.append("scale the old service down earlier (legacy.scaled_down_at)")
+    return " or ".join(cures) or "choose a smaller engine.model or engine.weights"
+
+
+def engine_verdicts(engine: EnginePlan, gpu: GpuBudget) -> Iterator[Verdict]:
+    """Whether the engine runs on this GPU at all, and starts within its share."""
+    applies = phases.from_phase(phases.ENGINE)
+    yield Verdict(
+        rule="engine-runs-on-gpu",
+        scope=engine.service,
+        phases=applies,
+        fits=not engine.unsupported,
+        sum=engine.unsupported or f"{engine.kind} {engine.version} runs on {gpu.model}",
+        cure="choose an engine.image with a newer engine" if engine.unsupported else "",
+    )
+    fits = within(engine.needs_gib, engine.share_gib)
+    least = engine.needs_gib / gpu.total_gib + 0.005
+    yield Verdict(
+        rule="engine-fits-its-share",
+        scope=engine.service,
+        phases=applies,
+        fits=fits,
+        sum=f"{added(engine.needs)} {_compared(engine.needs_gib, engine.share_gib)} "
+        f"({engine.gpu_memory_utilization:.2f} × {gpu.total_gib:.2f})",
+        cure=""
+        if fits
+        else (f"raise engine.gpu_memory_utilization to {least:.2f}, " if least <= 1 else "")
+        + "lower engine.max_model_len or engine.max_num_seqs, or choose smaller engine.weights",
+    )
+    too_long = engine.max_model_len > engine.longest_model_len
+    yield Verdict(
+        rule="engine-knows-its-context",
+        scope=engine.service,
+        phases=applies,
+        fits=not too_long,
+        sum=f"max_model_len {engine.max_model_len} {'>' if too_long else '≤'} "
+        f"{engine.longest_model_len} tokens of {engine.model}",
+        cure=f"lower engine.max_model_len to {engine.longest_model_len}" if too_long else "",
+    )
+
+
+def ollama_verdicts(ollama: OllamaPlan) -> Iterator[Verdict]:
+    """Whether the loaded models fit the limit, and whether all routed models find a slot."""
+    applies = phases.from_phase(phases.OLLAMA)
+    ranked = sorted(ollama.models, key=lambda model: model.ram_gib, reverse=True)
+    loaded = [Line(what=m.tag, gib=m.ram_gib) for m in ranked[: ollama.max_loaded_models]]
+    used_gib = loaded_ram_gib(ollama)
+    fits = within(used_gib, ollama.memory_limit_gib)
+    yield Verdict(
+        rule="ollama-fits-its-limit",
+        scope="ollama",
+        phases=applies,
+        fits=fits,
+        sum=f"{added(loaded)} {_compared(used_gib, ollama.memory_limit_gib)}",
+        cure=""
+        if fits
+        else "raise ollama.memory_gib, or lower ollama.max_loaded_models, "
+        "ollama.num_parallel or ollama.context_tokens",
+    )
+    spare = ollama.max_loaded_models - len(ollama.models)
+    kept = [m.tag for m in ollama.models if m.embeddings or m.tag == ollama.default_model]
+    yield Verdict(
+        rule="ollama-slots",
+        scope="ollama",
+        phases=applies,
+        severity="warn",
+        fits=spare >= 0,
+        sum=f"{len(ollama.models)} routed models ({', '.join(m.tag for m in ollama.models)}) "
+        + (
+            f"in {ollama.max_loaded_models} slots: all stay loaded"
+            if spare >= 0
+            else f"for {ollama.max_loaded_models} slots evict each other; "
+            f"{' and '.join(kept)} will not stay loaded"
+        ),
+        cure=""
+        if spare >= 0
+        else f"raise ollama.max_loaded_models to {len(ollama.models)} or pull fewer models",
+    )
+
+
+def ram_verdicts(sums: Sequence[RamSum]) -> Iterator[Verdict]:
+    """Planned use, limits and requests of each phase and state."""
+    cures = {
+        "planned": "load fewer or smaller models in Ollama, or lower memory requests",
+        "limits": "lower ollama.memory_gib or another memory limit",
+        "requests": "lower a memory request",
+    }
+    for one in sums:
+        fits = within(one.sum_gib, one.limit_gib)
+        yield Verdict(
+            rule=f"ram-{one.kind}",
+            scope=f"phase {one.phase}, state {one.state!r}",
+            phases=(one.phase,),
+            fits=fits,
+            sum=f"{added(one.lines)} {_compared(one.sum_gib, one.limit_gib)}",
+            cure="" if fits else cures[one.kind],
+        )
+
+
+def cpu_verdicts(
+    node: NodePlan, workloads: Sequence[Workload], states: Sequence[GpuState]
+) -> Iterator[Verdict]:
+    """CPU requests of each phase and state against the node's cores."""
+    for phase in phases.NUMBERS:
+        for state, together in sets_of_pods(phase, workloads, states):
+            cores = cpu_request(together)
+            fits = within(cores, node.cpus)
+            yield Verdict(
+                rule="cpu-requests",
+                scope=f"phase {phase}, state {state!r}",
+                phases=(phase,),
+                fits=fits,
+                sum=f"{cores:.2f} {'≤' if fits else '>'} {node.cpus:g} cores requested",
+                cure="" if fits else "lower a cpu_request; ollama's is the largest",
+            )
+
+
+def disk_verdicts(volumes: Sequence[Volume], settings: Settings) -> Iterator[Verdict]:
+    """Files within each volume, and all claims within the node's storage."""
+    for volume in volumes:
+        if not volume.lines:
+            continue
+        fits = within(volume.sum_gib, volume.usable_gib)
+        yield Verdict(
+            rule="disk-volume",
+            scope=f"volume {volume.claim!r}",
+            phases=phases.NUMBERS,
+            fits=fits,
+            sum=f"{added(volume.lines)} {_compared(volume.sum_gib, volume.usable_gib)} "
+            f"(80 % of {volume.size_gib:g})",
+            cure="" if fits else "raise the volume's size or pull fewer models",
+        )
+    claims = [Line(what=volume.claim, gib=volume.size_gib) for volume in volumes]
+    total_gib = sum(line.gib for line in claims)
+    fits = within(total_gib, settings.node.storage_gib)
+    yield Verdict(
+        rule="disk-node",
+        scope="all volumes",
+        phases=phases.NUMBERS,
+        fits=fits,
+        sum=f"{added(claims)} {_compared(total_gib, settings.node.storage_gib)}",
+        cure="" if fits else "lower a volume's size, or set node.storage_gib to what there is",
+    )

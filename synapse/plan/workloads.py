@@ -1,0 +1,178 @@
+"""Every workload of the six phases with its size: the one list that all sums run over."""
+
+from collections.abc import Iterator
+
+from synapse.plan import phases
+from synapse.plan.model import EnginePlan, OllamaPlan, PodResources, Workload, WorkloadKind
+from synapse.plan.ollama import loaded_ram_gib
+from synapse.settings.base import PodSize
+from synapse.settings.settings import GATEWAY_SERVICE, OLLAMA_SERVICE, Settings
+
+OLLAMA = OLLAMA_SERVICE
+GATEWAY = GATEWAY_SERVICE
+OLLAMA_PULL = "ollama-pull"
+ENGINE_PULL = "engine-pull"
+RESTART = "litellm-restart"
+TTS = "coqui-tts"
+STT = "speaches"
+_OPERATOR_POD = "kubectl-run"
+
+# A download streams to disk: it needs little but room for its buffers. The Hugging Face client
+# keeps several chunks of 64 MiB in flight.
+_OLLAMA_DOWNLOAD = PodResources(
+    cpu_request=0.5, cpu_limit=2, memory_request_gib=0.5, memory_limit_gib=1
+)
+_ENGINE_DOWNLOAD = PodResources(
+    cpu_request=0.5, cpu_limit=2, memory_request_gib=0.5, memory_limit_gib=2
+)
+_KUBECTL = PodResources(
+    cpu_request=0.05, cpu_limit=0.5, memory_request_gib=0.0625, memory_limit_gib=0.25
+)
+
+
+def plan_workloads(
+    settings: Settings, ollama: OllamaPlan, engine: EnginePlan
+) -> tuple[Workload, ...]:
+    """List all workloads, in the order in which the phases bring them."""
+    return (
+        *_phase_1(settings, ollama),
+        *_phase_2(settings, engine),
+        *_phase_3(settings),
+        *_phase_4(settings),
+        *_phase_5(settings),
+        *_legacy(settings),
+    )
+
+
+def _phase_1(settings: Settings, ollama: OllamaPlan) -> Iterator[Workload]:
+    wanted = settings.ollama
+    limit_gib = ollama.memory_limit_gib
+    yield Workload(
+        name=OLLAMA,
+        kind=WorkloadKind.DEPLOYMENT,
+        namespace=settings.namespace,
+        phases=phases.from_phase(phases.OLLAMA),
+        replicas=1,
+        pod=PodResources(
+            cpu_request=wanted.cpu_request,
+            cpu_limit=wanted.cpu_limit,
+            memory_request_gib=wanted.memory_request_gib or limit_gib / 3,
+            memory_limit_gib=limit_gib,
+        ),
+        planned_ram_gib=loaded_ram_gib(ollama),
+    )
+    yield _job(settings, OLLAMA_PULL, phases.OLLAMA, _OLLAMA_DOWNLOAD, pods=len(ollama.models))
+    yield Workload(
+        name=_OPERATOR_POD,
+        kind=WorkloadKind.AGGREGATE,
+        namespace=settings.namespace,
+        phases=phases.from_phase(phases.OLLAMA),
+        replicas=1,
+        pod=_KUBECTL,
+        planned_ram_gib=_KUBECTL.memory_request_gib,
+    )
+
+
+def _phase_2(settings: Settings, engine: EnginePlan) -> Iterator[Workload]:
+    yield _sized(
+        settings,
+        engine.service,
+        phases.ENGINE,
+        settings.engine,
+        gpus=1,
+        vram_gib=engine.share_gib + engine.outside_gib,
+    )
+    yield _job(settings, ENGINE_PULL, phases.ENGINE, _ENGINE_DOWNLOAD, pods=1)
+
+
+def _phase_3(settings: Settings) -> Iterator[Workload]:
+    gateway = settings.gateway
+    yield _sized(settings, GATEWAY, phases.GATEWAY, gateway, replicas=gateway.replicas, surge=1)
+    yield Workload(
+        name=RESTART,
+        kind=WorkloadKind.CRON_JOB,
+        namespace=settings.namespace,
+        phases=phases.from_phase(phases.GATEWAY),
+        replicas=1,
+        pod=_KUBECTL,
+        planned_ram_gib=_KUBECTL.memory_request_gib,
+    )
+
+
+def _phase_4(settings: Settings) -> Iterator[Workload]:
+    tts, stt = settings.speech.tts, settings.speech.stt
+    yield _sized(settings, TTS, phases.SPEECH, tts, gpus=1, vram_gib=tts.vram_gib)
+    yield _sized(settings, STT, phases.SPEECH, stt)
+
+
+def _phase_5(settings: Settings) -> Iterator[Workload]:
+    pods = _sized(settings, "monitoring", phases.MONITORING, settings.monitoring)
+    yield pods.model_copy(update={"namespace": "monitoring", "kind": WorkloadKind.AGGREGATE})
+
+
+def _legacy(settings: Settings) -> Iterator[Workload]:
+    for old in settings.legacy:
+        counted = phases.before_phase(old.scaled_down_at)
+        if old.retired_on or not counted:
+            continue
+        yield Workload(
+            name=f"{old.namespace}/{old.name}",
+            kind=WorkloadKind.LEGACY,
+            namespace=old.namespace,
+            phases=counted,
+            replicas=1,
+            pod=PodResources(
+                cpu_request=old.cpu_request,
+                cpu_limit=old.cpu_request,
+                memory_request_gib=old.memory_gib,
+                memory_limit_gib=old.memory_gib,
+            ),
+            planned_ram_gib=old.memory_gib,
+            gpus=old.gpus,
+            vram_gib=old.vram_gib,
+        )
+
+
+def _sized(
+    settings: Settings,
+    name: str,
+    phase: int,
+    size: PodSize,
+    *,
+    replicas: int = 1,
+    surge: int = 0,
+    gpus: int = 0,
+    vram_gib: float = 0,
+) -> Workload:
+    """A Deployment of the config's own size, planned to use what it requests."""
+    return Workload(
+        name=name,
+        kind=WorkloadKind.DEPLOYMENT,
+        namespace=settings.namespace,
+        phases=phases.from_phase(phase),
+        replicas=replicas,
+        surge=surge,
+        pod=PodResources(
+            cpu_request=size.cpu_request,
+            cpu_limit=size.cpu_limit,
+            memory_request_gib=size.memory_request_gib,
+            memory_limit_gib=size.memory_limit_gib,
+        ),
+        planned_ram_gib=size.memory_request_gib,
+        gpus=gpus,
+        vram_gib=vram_gib,
+    )
+
+
+def _job(
+    settings: Settings, name: str, phase: int, pod: PodResources, *, pods: int
+) -> Workload:
+    return Workload(
+        name=name,
+        kind=WorkloadKind.JOB,
+        namespace=settings.namespace,
+        phases=phases.from_phase(phase),
+        replicas=pods,
+        pod=pod,
+        planned_ram_gib=pod.memory_request_gib,
+    )

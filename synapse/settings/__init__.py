@@ -1,0 +1,1 @@
+"""The stack config: its shape, and its readers."""

@@ -1,0 +1,222 @@
+"""The stack's own services, a section each. A default of None means that the plan chooses."""
+
+import datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from synapse.catalogue import load_catalogue
+from synapse.settings.base import PodSize, Section
+from synapse.settings.catalogued import EngineModel, OllamaModel
+from synapse.settings.fields import (
+    Cores,
+    Count,
+    Cron,
+    DnsLabel,
+    Fraction,
+    Gib,
+    HostName,
+    Image,
+    ServiceName,
+    Text,
+    Tokens,
+    refusal,
+)
+
+
+class Ollama(Section):
+    """Phase 1: Ollama on the CPU."""
+
+    memory_gib: Gib | None = Field(
+        None, description="memory limit; default: by the sizing table for the node's RAM"
+    )
+    memory_request_gib: Gib | None = Field(
+        None, description="memory request; default: a third of the limit"
+    )
+    cpu_request: Cores = Field(8, description="CPU request")
+    cpu_limit: Cores = Field(32, description="CPU limit")
+    max_loaded_models: Count | None = Field(
+        None, description="models in RAM at once; default: by the sizing table"
+    )
+    num_parallel: Count = Field(2, description="requests that a model answers at once")
+    context_tokens: Tokens = Field(8192, description="context of one request")
+    keep_alive: Text | None = Field(
+        None, description="how long an idle model stays loaded; default: always if all fit"
+    )
+    volume_gib: Gib = Field(200, description="size of the model volume")
+    models: Annotated[tuple[OllamaModel, ...], Field(strict=False)] = Field(
+        ("llama3.2:3b", "llama3.1:8b"), description="models to pull and to route, by their tag"
+    )
+    default_model: OllamaModel = Field(
+        "llama3.1:8b", description="answers unknown names and stands in for the engine"
+    )
+    image: Image | None = Field(None, description="image; default: the catalogue's")
+    ingress_host: HostName | None = Field(
+        None, description="host of an HTTPS route straight to Ollama; default: none"
+    )
+
+
+class SleepMode(Section):
+    """vLLM's sleep mode: off unless somebody attests that it was tested on this GPU."""
+
+    attested_by: Text = Field(description="who watched the burn-in")
+    attested_on: Annotated[datetime.date, Field(strict=False)] = Field(description="when")
+    residue_gib: Gib = Field(description="VRAM that the sleeping engine was measured to hold")
+
+
+class EngineBuild(Section):
+    """Build and push of the custom engine image, by the operator's own container tool."""
+
+    context: Text = Field(description="directory with the Dockerfile")
+    tool: Literal["docker", "podman", "nerdctl"] = Field("docker", description="container tool")
+
+
+class EngineKind(StrEnum):
+    """The program that serves the model on the GPU."""
+
+    VLLM = "vllm"
+    SGLANG = "sglang"
+
+
+class Engine(PodSize):
+    """Phase 2: the engine on the GPU."""
+
+    kind: Annotated[EngineKind, Field(strict=False)] = Field(
+        EngineKind.VLLM, description="vllm or sglang"
+    )
+    model: EngineModel = Field("llama-3.1-8b", description="model, by its name in the catalogue")
+    weights: Text = Field("awq-int4", description="weight format of the model in the catalogue")
+    also_served_as: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        (), description="further names that the engine itself answers to"
+    )
+    image: Image | None = Field(None, description="image; default: the catalogue's for the kind")
+    version: Text | None = Field(
+        None, description="engine version inside `image`; default: read from its tag"
+    )
+    service_name: ServiceName = Field("vllm-inference", description="name of the Service")
+    gpu_memory_utilization: Fraction | None = Field(
+        None, description="part of the GPU's memory; default: what fits every state"
+    )
+    max_model_len: Tokens = Field(8192, description="longest sequence")
+    max_num_seqs: Count | None = Field(None, description="sequences at once; default: engine's")
+    max_num_batched_tokens: Tokens | None = Field(
+        None, description="tokens in one batch; default: the engine's"
+    )
+    kv_cache_dtype: Literal["auto", "fp8"] = Field("auto", description="type of the KV cache")
+    enforce_eager: bool = Field(False, description="run without CUDA graphs")
+    cpu_request: Cores = Field(4, description="CPU request")
+    cpu_limit: Cores = Field(16, description="CPU limit")
+    memory_request_gib: Gib = Field(20, description="memory request")
+    memory_limit_gib: Gib = Field(32, description="memory limit")
+    cache_volume_gib: Gib = Field(100, description="size of the Hugging Face cache volume")
+    sleep_mode: SleepMode | None = Field(None, description="attestation that turns it on")
+    build: EngineBuild | None = Field(None, description="build and push the image; default: no")
+
+    @model_validator(mode="after")
+    def _weights_are_published(self) -> Self:
+        formats = load_catalogue().model(self.model).formats
+        published = [one.name for one in formats if one.hugging_face]
+        if self.weights not in published:
+            raise refusal(
+                f"weights ({self.weights}) in a format that {self.model} is published in: "
+                + ", ".join(published),
+                "name one of these",
+            )
+        return self
+
+
+class Backend(StrEnum):
+    """What can stand behind a route."""
+
+    ENGINE = "engine"
+    OLLAMA = "ollama"
+
+
+class RouteSetting(Section):
+    """A public model name and what answers it."""
+
+    name: Text = Field(description="the name that clients ask for")
+    backend: Annotated[Backend, Field(strict=False)] = Field(description="engine or ollama")
+    model: OllamaModel | None = Field(None, description="ollama: the model behind the name")
+
+    @model_validator(mode="after")
+    def _ollama_routes_name_a_model(self) -> Self:
+        if (self.backend is Backend.OLLAMA) != (self.model is not None):
+            raise refusal(
+                "a model for backend ollama, and none for backend engine",
+                "add `model:`" if self.model is None else "drop `model:`",
+            )
+        return self
+
+
+def _distinct_routes(routes: tuple[RouteSetting, ...]) -> tuple[RouteSetting, ...]:
+    names = [route.name for route in routes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise refusal(
+            "route names that differ", f"drop all but one route called {', '.join(twice)}"
+        )
+    return routes
+
+
+class Gateway(PodSize):
+    """Phase 3: LiteLLM."""
+
+    image: Image | None = Field(None, description="image; default: the catalogue's")
+    replicas: Count = Field(2, description="replicas")
+    cpu_request: Cores = Field(2, description="CPU request of a replica")
+    cpu_limit: Cores = Field(4, description="CPU limit of a replica")
+    memory_request_gib: Gib = Field(2, description="memory request of a replica")
+    memory_limit_gib: Gib = Field(4, description="memory limit of a replica")
+    routes: Annotated[
+        tuple[RouteSetting, ...], Field(strict=False), AfterValidator(_distinct_routes)
+    ] = Field(
+        (RouteSetting(name="llama-3.2-8b", backend=Backend.ENGINE),),
+        description="public names beside those of Ollama's models",
+    )
+    unknown_models: Literal["fallback", "reject"] = Field(
+        "fallback", description="an unknown name goes to Ollama's default model, or gets a 404"
+    )
+    host: HostName | None = Field(None, description="public host; default: no ingress")
+    tls_secret: DnsLabel = Field(
+        "arunlabs-wildcard-tls", description="TLS secret in the stack's namespace"
+    )
+    restart_schedule: Cron = Field("0 4 * * *", description="when the replicas are restarted")
+
+
+class TextToSpeech(PodSize):
+    """coqui-tts on the GPU."""
+
+    vram_gib: Gib = Field(12, description="VRAM, reserved until measured less")
+    cpu_request: Cores = Field(4, description="CPU request")
+    cpu_limit: Cores = Field(8, description="CPU limit")
+    memory_request_gib: Gib = Field(8, description="memory request")
+    memory_limit_gib: Gib = Field(12, description="memory limit")
+
+
+class SpeechToText(PodSize):
+    """speaches on the CPU."""
+
+    cpu_request: Cores = Field(4, description="CPU request")
+    cpu_limit: Cores = Field(8, description="CPU limit")
+    memory_request_gib: Gib = Field(6, description="memory request")
+    memory_limit_gib: Gib = Field(16, description="memory limit")
+
+
+class Speech(Section):
+    """Phase 4, sized in the plan and not built yet."""
+
+    tts: TextToSpeech = Field(default_factory=TextToSpeech, description="coqui-tts")
+    stt: SpeechToText = Field(default_factory=SpeechToText, description="speaches")
+    volume_gib: Gib = Field(30, description="size of the volume of speech models")
+
+
+class Monitoring(PodSize):
+    """Phase 5, sized in the plan and not built yet."""
+
+    cpu_request: Cores = Field(1, description="CPU request of all monitoring pods together")
+    cpu_limit: Cores = Field(4, description="CPU limit of all monitoring pods together")
+    memory_request_gib: Gib = Field(2, description="memory request of all of them together")
+    memory_limit_gib: Gib = Field(4, description="memory limit of all of them together")
+    volume_gib: Gib = Field(50, description="size of the volume of metrics")
