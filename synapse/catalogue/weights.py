@@ -32,17 +32,20 @@ GGUF_BYTES: Final[dict[str, float]] = {
     "q4_K_M": 4.9 / 8,
     "q4_0": 18 / 32,
 }
-"""Bytes of one weight of a GGUF file, embeddings included; the K_M mixes are averages."""
+"""Bytes of one weight of a GGUF file, embeddings included; the K_M mixes are averages. A vision
+tower (the projector) stays in 16 bit."""
 
 
 def counted_weights_gib(
     architecture: Architecture, params_billion: float, vision_params_billion: float, name: str
 ) -> float:
     """GiB of the weights in the format `name`: linear layers by its bits, the rest in 16 bit."""
-    params = params_billion * 1e9
+    kept = vision_params_billion * 1e9
     if name in GGUF_BYTES:
-        return params * GGUF_BYTES[name] / BYTES_PER_GIB
-    tables = 1 if architecture.tied_embeddings else 2
-    kept = tables * architecture.vocab * architecture.hidden + vision_params_billion * 1e9
-    linear = params - kept
-    return (linear * LINEAR_BYTES[name] + kept * BYTES_16BIT) / BYTES_PER_GIB
+        bytes_each = GGUF_BYTES[name]
+    else:
+        bytes_each = LINEAR_BYTES[name]
+        tables = 1 if architecture.tied_embeddings else 2
+        kept += tables * architecture.vocab * architecture.hidden
+    quantised = params_billion * 1e9 - kept
+    return (quantised * bytes_each + kept * BYTES_16BIT) / BYTES_PER_GIB

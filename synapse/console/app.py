@@ -2,7 +2,14 @@
 
 import typer
 
-from synapse.console import plan_command
+from synapse.console import (
+    build_engine_command,
+    health_command,
+    plan_command,
+    preflight_command,
+    pull_command,
+    routes_command,
+)
 
 app = typer.Typer(
     help="A private LLM stack on one GPU machine: what fits, what runs, what answers.",
@@ -11,6 +18,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("plan")(plan_command.plan)
+app.command("preflight")(preflight_command.preflight)
+app.command("pull")(pull_command.pull)
+app.command("health")(health_command.health)
+app.command("routes")(routes_command.routes)
+app.command("build-engine")(build_engine_command.build_engine)
 
 
 @app.callback()

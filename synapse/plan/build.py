@@ -8,7 +8,12 @@ from synapse.plan.ollama import plan_ollama
 from synapse.plan.phases import PHASES
 from synapse.plan.ram import plan_quota, plan_ram
 from synapse.plan.routes import plan_gateway
-from synapse.plan.states import others_beside_engine_gib, plan_states, plan_transitions
+from synapse.plan.states import (
+    DEVICES_WHEN_SHARED,
+    others_beside_engine_gib,
+    plan_states,
+    plan_transitions,
+)
 from synapse.plan.verdicts import (
     cpu_verdicts,
     disk_verdicts,
@@ -20,9 +25,6 @@ from synapse.plan.verdicts import (
 from synapse.plan.workloads import plan_workloads
 from synapse.settings.machine import Sharing
 from synapse.settings.settings import Settings
-
-# Time-slicing has to offer the device twice for the engine and speech to run together.
-_DEVICES_WHEN_SHARED = 2
 
 
 def make_plan(settings: Settings, catalogue: Catalogue) -> Plan:
@@ -65,8 +67,8 @@ def make_plan(settings: Settings, catalogue: Catalogue) -> Plan:
         ),
         verdicts=(
             *gpu_verdicts(states, transitions, gpu, engine),
-            *engine_verdicts(engine, gpu),
-            *ollama_verdicts(ollama),
+            *engine_verdicts(engine, gpu, states),
+            *ollama_verdicts(ollama, workloads),
             *ram_verdicts(ram),
             *cpu_verdicts(node, workloads, states),
             *disk_verdicts(volumes, settings),
@@ -101,6 +103,6 @@ def _gpu(settings: Settings, catalogue: Catalogue) -> GpuBudget:
         reserve_gib=gpu.reserve_gib,
         ceiling_gib=min(budget_gib, total_gib - gpu.reserve_gib),
         sharing=gpu.sharing.value,
-        devices=gpu.count * (_DEVICES_WHEN_SHARED if shared else 1),
+        devices=gpu.count * (DEVICES_WHEN_SHARED if shared else 1),
         runtime_class=gpu.runtime_class,
     )

@@ -8,7 +8,6 @@ from synapse.plan.memory import (
     EngineMemory,
     EngineWorkload,
     engine_memory,
-    minimum_utilization,
 )
 from synapse.plan.model import EnginePlan, GpuBudget, Line
 from synapse.settings.settings import Settings
@@ -19,6 +18,8 @@ _USUAL_UTILIZATION = 0.75
 _STEP = 0.01
 # SGLang has no memory reports in the data; its needs are taken from a recent vLLM.
 _VLLM_LIKE_SGLANG = "0.20.2"
+# FlashAttention 3 is broken on consumer Blackwell; FLASH_ATTN falls back to version 2 there.
+_ATTENTION_ON = {"12.0": "FLASH_ATTN"}
 _IMAGES = {EngineKind.VLLM: "vllm-rtx5090", EngineKind.SGLANG: "sglang"}
 
 
@@ -28,9 +29,11 @@ def plan_engine(
     """Plan the engine beside `others_gib` of VRAM that may be taken while it runs."""
     wanted = settings.engine
     image = wanted.image or catalogue.image(_IMAGES[wanted.kind]).reference
-    version = wanted.version or _version(settings, catalogue)
+    version = wanted.named_version or catalogue.image(_IMAGES[wanted.kind]).version
     workload = _workload(settings, catalogue, version)
-    utilization = wanted.gpu_memory_utilization or _choose(workload, gpu, others_gib)
+    utilization = wanted.gpu_memory_utilization or _choose(
+        engine_memory(workload), wanted.kind, gpu, others_gib
+    )
     memory = engine_memory(replace(workload, utilization=utilization))
     found = catalogue.model(wanted.model)
     weights = found.format(wanted.weights)
@@ -38,7 +41,6 @@ def plan_engine(
     public_names = tuple(
         route.name for route in settings.gateway.routes if route.backend is Backend.ENGINE
     )
-    static_only = wanted.kind is EngineKind.SGLANG
     return EnginePlan(
         kind=wanted.kind.value,
         service=wanted.service_name,
@@ -56,22 +58,16 @@ def plan_engine(
         max_num_batched_tokens=wanted.max_num_batched_tokens,
         kv_cache_dtype=wanted.kv_cache_dtype,
         enforce_eager=wanted.enforce_eager,
+        attention_backend=_ATTENTION_ON.get(workload.gpu.compute_capability),
         attention_by="flag" if workload.release.attention_backend_flag else "environment",
         sleep_mode=wanted.sleep_mode is not None,
         share_gib=memory.share_gib,
-        needs=_static_needs(memory) if static_only else _needs(memory),
-        outside_gib=memory.outside_gib + (_dynamic_gib(memory) if static_only else 0),
+        needs=_needs(memory, wanted.kind),
+        outside_gib=_outside_gib(memory, wanted.kind),
         kv_gib=memory.kv_available_gib,
         kv_tokens=memory.kv_tokens,
         weights_gib=weights.weights_gib,
     )
-
-
-def _version(settings: Settings, catalogue: Catalogue) -> str:
-    wanted = settings.engine
-    if wanted.image is None:
-        return catalogue.image(_IMAGES[wanted.kind]).version
-    return wanted.image.partition("@")[0].rpartition(":")[2].removeprefix("v")
 
 
 def _workload(settings: Settings, catalogue: Catalogue, version: str) -> EngineWorkload:
@@ -92,11 +88,12 @@ def _workload(settings: Settings, catalogue: Catalogue, version: str) -> EngineW
     )
 
 
-def _choose(workload: EngineWorkload, gpu: GpuBudget, others_gib: float) -> float:
+def _choose(memory: EngineMemory, kind: EngineKind, gpu: GpuBudget, others_gib: float) -> float:
     """The usual utilisation, or more if the model needs it, but never more than is free."""
-    needed = max(_USUAL_UTILIZATION, minimum_utilization(workload) or 1.0)
-    free_gib = gpu.ceiling_gib - others_gib - engine_memory(workload).outside_gib
-    return max(_STEP, min(needed, rounded_down(free_gib / gpu.total_gib)))
+    needs_gib = sum(line.gib for line in _needs(memory, kind))
+    wanted = min(1.0, max(_USUAL_UTILIZATION, rounded_up(needs_gib / gpu.total_gib)))
+    free_gib = gpu.ceiling_gib - others_gib - _outside_gib(memory, kind)
+    return max(_STEP, min(wanted, rounded_down(free_gib / gpu.total_gib)))
 
 
 def rounded_down(utilization: float) -> float:
@@ -104,8 +101,15 @@ def rounded_down(utilization: float) -> float:
     return round(math.floor(utilization / _STEP + 1e-9) * _STEP, 2)
 
 
-def _needs(memory: EngineMemory) -> tuple[Line, ...]:
-    """What vLLM has to fit into its share before it starts."""
+def rounded_up(utilization: float) -> float:
+    """A utilisation on the grid of hundredths, not below the given one."""
+    return round(math.ceil(utilization / _STEP - 1e-9) * _STEP, 2)
+
+
+def _needs(memory: EngineMemory, kind: EngineKind) -> tuple[Line, ...]:
+    """What has to fit into the share before the engine starts."""
+    if kind is EngineKind.SGLANG:
+        return _static_needs(memory)
     lines = [
         Line(what="weights", gib=memory.weights_gib),
         Line(what="activation peak", gib=memory.activation_gib),
@@ -128,7 +132,10 @@ def _static_needs(memory: EngineMemory) -> tuple[Line, ...]:
     )
 
 
-def _dynamic_gib(memory: EngineMemory) -> float:
-    """What SGLang takes beyond its static fraction."""
+def _outside_gib(memory: EngineMemory, kind: EngineKind) -> float:
+    """What the engine takes beyond its share; of SGLang, all that is not in its static fraction."""
+    if kind is EngineKind.VLLM:
+        return memory.outside_gib
     graphs_gib = memory.graphs_gib if memory.graphs_inside_budget else 0
-    return memory.activation_gib + memory.non_torch_gib + memory.repack_gib + graphs_gib
+    dynamic_gib = memory.activation_gib + memory.non_torch_gib + memory.repack_gib + graphs_gib
+    return memory.outside_gib + dynamic_gib

@@ -43,8 +43,8 @@ NON_TORCH_PARALLEL_GIB: Final = {"v0": 0.25, "v1": 2.1}
 """Per GPU with tensor parallelism: NCCL's buffers (2.07 and 2.10 printed by 0.19 at TP 2)."""
 
 REPACK_GIB: Final = 0.5
-"""4-bit weights are repacked at load for their kernels. 4 of 5 reports (7B to 14B, AWQ and GPTQ) have
-0.5 to 0.9 GiB less cache than the other terms explain; that repacking is why, is inferred."""
+"""4-bit weights are repacked at load for their kernels. 4 of 5 reports (7B to 14B, AWQ and GPTQ)
+have 0.5 to 0.9 GiB less cache than the other terms explain; that repacking is why, is inferred."""
 REPACKED_FORMATS: Final = frozenset({"awq-int4", "gptq-int4", "nvfp4"})
 
 GRAPHS_BASE_GIB: Final = 0.1

@@ -175,6 +175,7 @@ class EnginePlan(Part):
     max_num_batched_tokens: int | None
     kv_cache_dtype: Literal["auto", "fp8"]
     enforce_eager: bool
+    attention_backend: str | None = Field(description="None: the engine's own choice")
     attention_by: Literal["flag", "environment"]
     sleep_mode: bool
     share_gib: float = Field(description="utilisation × total")

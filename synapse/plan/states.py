@@ -16,6 +16,9 @@ from synapse.plan.workloads import TTS
 from synapse.settings.machine import Sharing
 from synapse.settings.settings import Settings
 
+DEVICES_WHEN_SHARED = 2
+"""Time-slicing has to offer the device twice for the engine and speech to run together."""
+
 _Members = tuple[GpuMember, ...]
 _Named = tuple[str, _Members]
 
@@ -115,7 +118,7 @@ def _asleep(engine: GpuMember, residue_gib: float) -> GpuMember:
 
 def plan_transitions(states: Sequence[GpuState]) -> tuple[Transition, ...]:
     """The ways between the states of one phase, and from a phase's states to the next one's."""
-    found: dict[tuple[str, str], list[int]] = {}
+    found: dict[tuple[GpuState, GpuState], list[int]] = {}
     for phase in phases.NUMBERS:
         here = [state for state in states if phase in state.phases]
         after = [state for state in states if phase + 1 in state.phases]
@@ -124,11 +127,10 @@ def plan_transitions(states: Sequence[GpuState]) -> tuple[Transition, ...]:
             *((a, b, phase + 1) for a in here for b in after if a not in after),
             *((b, a, phase + 1) for a in here for b in after if b not in here),
         ):
-            if source.name != target.name:
-                found.setdefault((source.name, target.name), []).append(at)
-    by_name = {state.name: state for state in states}
+            if source != target:
+                found.setdefault((source, target), []).append(at)
     return tuple(
-        _transition(by_name[source], by_name[target], tuple(sorted(set(at))))
+        _transition(source, target, tuple(sorted(set(at))))
         for (source, target), at in found.items()
     )
 

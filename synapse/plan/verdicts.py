@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from synapse.plan import phases
-from synapse.plan.engine import rounded_down
+from synapse.plan.engine import rounded_down, rounded_up
 from synapse.plan.model import (
     EnginePlan,
     GpuBudget,
@@ -20,6 +20,8 @@ from synapse.plan.model import (
 )
 from synapse.plan.ollama import loaded_ram_gib
 from synapse.plan.ram import cpu_request, sets_of_pods
+from synapse.plan.states import DEVICES_WHEN_SHARED
+from synapse.plan.workloads import OLLAMA, TTS
 from synapse.settings.settings import Settings
 
 # Sums of decimals are compared with a grain of slack, far below what any engine can allot.
@@ -58,10 +60,7 @@ def gpu_verdicts(
             fits=claims <= gpu.devices,
             sum=" + ".join(f"{m.workload} {m.gpus}" for m in state.members)
             + f" = {claims} {'≤' if claims <= gpu.devices else '>'} {gpu.devices} GPU(s)",
-            cure=""
-            if claims <= gpu.devices
-            else "scale the old service down at an earlier phase (legacy.scaled_down_at), "
-            "or set gpu.sharing to concurrent",
+            cure="" if claims <= gpu.devices else _count_cure(state, claims, gpu),
         )
     for way in transitions:
         fits = within(way.peak_gib, gpu.ceiling_gib)
@@ -92,23 +91,48 @@ def _state_vram(state: GpuState, gpu: GpuBudget, engine: EnginePlan) -> Verdict:
     )
 
 
+def _count_cure(state: GpuState, claims: int, gpu: GpuBudget) -> str:
+    cures = ["scale the old service down at an earlier phase (legacy.scaled_down_at)"]
+    # From the speech phase on, concurrent adds a member to the state.
+    if max(state.phases) < phases.SPEECH and claims <= gpu.count * DEVICES_WHEN_SHARED:
+        cures.append("set gpu.sharing to concurrent")
+    return " or ".join(cures)
+
+
 def _vram_cure(members: Sequence[GpuMember], gpu: GpuBudget, engine: EnginePlan) -> str:
-    others_gib = sum(m.vram_gib for m in members if m.workload != engine.service)
-    if not any(member.workload == engine.service for member in members):
-        return "lower what the members take, or raise gpu.budget_gib if the GPU has more"
-    utilization = rounded_down((gpu.ceiling_gib - others_gib - engine.outside_gib) / gpu.total_gib)
-    least = engine.needs_gib / gpu.total_gib
+    """Each change that is enough by itself; failing that, what has to shrink."""
+
+    def gib_of(*names: str) -> float:
+        return sum(member.vram_gib for member in members if member.workload in names)
+
+    all_gib = sum(member.vram_gib for member in members)
+    old = [member.workload for member in members if "/" in member.workload]
+    engine_gib, speech_gib = gib_of(engine.service), gib_of(TTS)
+    awake = engine_gib > 0 and within(engine.share_gib + engine.outside_gib, engine_gib)
     cures = []
-    if utilization >= least:
-        cures.append(f"lower engine.gpu_memory_utilization to {utilization:.2f}")
-    if gpu.sharing == "concurrent":
+    if awake:
+        free_gib = gpu.ceiling_gib - (all_gib - engine_gib) - engine.outside_gib
+        utilization = rounded_down(free_gib / gpu.total_gib)
+        if within(engine.needs_gib, utilization * gpu.total_gib):
+            cures.append(f"lower engine.gpu_memory_utilization to {utilization:.2f}")
+    if engine_gib and speech_gib and within(all_gib - min(engine_gib, speech_gib), gpu.ceiling_gib):
         cures.append("set gpu.sharing to exclusive")
-    if any("/" in member.workload for member in members):
+    if old and within(all_gib - gib_of(*old), gpu.ceiling_gib):
         cures.append("scale the old service down earlier (legacy.scaled_down_at)")
-    return " or ".join(cures) or "choose a smaller engine.model or engine.weights"
+    if cures:
+        return " or ".join(cures)
+    keys = [
+        *(["engine.model, engine.weights"] if awake else []),
+        *(["engine.sleep_mode.residue_gib"] if engine_gib and not awake else []),
+        *(["speech.tts.vram_gib"] if speech_gib else []),
+        *(["legacy.vram_gib"] if old else []),
+    ]
+    return f"bring them down to {gpu.ceiling_gib:.1f} GiB together: {', '.join(keys)}"
 
 
-def engine_verdicts(engine: EnginePlan, gpu: GpuBudget) -> Iterator[Verdict]:
+def engine_verdicts(
+    engine: EnginePlan, gpu: GpuBudget, states: Sequence[GpuState]
+) -> Iterator[Verdict]:
     """Whether the engine runs on this GPU at all, and starts within its share."""
     applies = phases.from_phase(phases.ENGINE)
     yield Verdict(
@@ -120,7 +144,6 @@ def engine_verdicts(engine: EnginePlan, gpu: GpuBudget) -> Iterator[Verdict]:
         cure="choose an engine.image with a newer engine" if engine.unsupported else "",
     )
     fits = within(engine.needs_gib, engine.share_gib)
-    least = engine.needs_gib / gpu.total_gib + 0.005
     yield Verdict(
         rule="engine-fits-its-share",
         scope=engine.service,
@@ -128,10 +151,7 @@ def engine_verdicts(engine: EnginePlan, gpu: GpuBudget) -> Iterator[Verdict]:
         fits=fits,
         sum=f"{added(engine.needs)} {_compared(engine.needs_gib, engine.share_gib)} "
         f"({engine.gpu_memory_utilization:.2f} × {gpu.total_gib:.2f})",
-        cure=""
-        if fits
-        else (f"raise engine.gpu_memory_utilization to {least:.2f}, " if least <= 1 else "")
-        + "lower engine.max_model_len or engine.max_num_seqs, or choose smaller engine.weights",
+        cure="" if fits else _share_cure(engine, gpu, states),
     )
     too_long = engine.max_model_len > engine.longest_model_len
     yield Verdict(
@@ -145,7 +165,25 @@ def engine_verdicts(engine: EnginePlan, gpu: GpuBudget) -> Iterator[Verdict]:
     )
 
 
-def ollama_verdicts(ollama: OllamaPlan) -> Iterator[Verdict]:
+def _share_cure(engine: EnginePlan, gpu: GpuBudget, states: Sequence[GpuState]) -> str:
+    """More of the GPU if every state has it to give; a smaller need in any case."""
+    beside_gib = max(
+        (
+            sum(m.vram_gib for m in state.members if m.workload != engine.service)
+            for state in states
+            if any(m.workload == engine.service for m in state.members)
+        ),
+        default=0.0,
+    )
+    least = rounded_up(engine.needs_gib / gpu.total_gib)
+    taken_gib = least * gpu.total_gib + engine.outside_gib + beside_gib
+    raised = f"raise engine.gpu_memory_utilization to {least:.2f}, "
+    return (
+        raised if least <= 1 and within(taken_gib, gpu.ceiling_gib) else ""
+    ) + "lower engine.max_model_len or engine.max_num_seqs, or choose smaller engine.weights"
+
+
+def ollama_verdicts(ollama: OllamaPlan, workloads: Sequence[Workload]) -> Iterator[Verdict]:
     """Whether the loaded models fit the limit, and whether all routed models find a slot."""
     applies = phases.from_phase(phases.OLLAMA)
     ranked = sorted(ollama.models, key=lambda model: model.ram_gib, reverse=True)
@@ -162,6 +200,16 @@ def ollama_verdicts(ollama: OllamaPlan) -> Iterator[Verdict]:
         if fits
         else "raise ollama.memory_gib, or lower ollama.max_loaded_models, "
         "ollama.num_parallel or ollama.context_tokens",
+    )
+    request_gib = next(one.pod.memory_request_gib for one in workloads if one.name == OLLAMA)
+    fits = within(request_gib, ollama.memory_limit_gib)
+    yield Verdict(
+        rule="ollama-request-within-limit",
+        scope="ollama",
+        phases=applies,
+        fits=fits,
+        sum=f"request {request_gib:.1f} {_compared(request_gib, ollama.memory_limit_gib)}",
+        cure="" if fits else "lower ollama.memory_request_gib, or leave it to the plan",
     )
     spare = ollama.max_loaded_models - len(ollama.models)
     kept = [m.tag for m in ollama.models if m.embeddings or m.tag == ollama.default_model]

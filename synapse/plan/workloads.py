@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from synapse.plan import phases
 from synapse.plan.model import EnginePlan, OllamaPlan, PodResources, Workload, WorkloadKind
 from synapse.plan.ollama import loaded_ram_gib
+from synapse.settings import names
 from synapse.settings.base import PodSize
-from synapse.settings.settings import GATEWAY_SERVICE, OLLAMA_SERVICE, Settings
+from synapse.settings.settings import Settings
 
-OLLAMA = OLLAMA_SERVICE
-GATEWAY = GATEWAY_SERVICE
-OLLAMA_PULL = "ollama-pull"
-ENGINE_PULL = "engine-pull"
-RESTART = "litellm-restart"
-TTS = "coqui-tts"
-STT = "speaches"
-_OPERATOR_POD = "kubectl-run"
+OLLAMA = names.OLLAMA
+GATEWAY = names.GATEWAY
+GATEWAY_APP = "litellm"
+OLLAMA_PULL = names.OLLAMA_PULL
+ENGINE_PULL = names.ENGINE_PULL
+RESTART = names.RESTART
+TTS = names.TTS
+STT = names.STT
+OPERATOR_POD = names.OPERATOR_POD
 
 # A download streams to disk: it needs little but room for its buffers. The Hugging Face client
 # keeps several chunks of 64 MiB in flight.
@@ -63,7 +65,7 @@ def _phase_1(settings: Settings, ollama: OllamaPlan) -> Iterator[Workload]:
     )
     yield _job(settings, OLLAMA_PULL, phases.OLLAMA, _OLLAMA_DOWNLOAD, pods=len(ollama.models))
     yield Workload(
-        name=_OPERATOR_POD,
+        name=OPERATOR_POD,
         kind=WorkloadKind.AGGREGATE,
         namespace=settings.namespace,
         phases=phases.from_phase(phases.OLLAMA),
@@ -106,7 +108,7 @@ def _phase_4(settings: Settings) -> Iterator[Workload]:
 
 
 def _phase_5(settings: Settings) -> Iterator[Workload]:
-    pods = _sized(settings, "monitoring", phases.MONITORING, settings.monitoring)
+    pods = _sized(settings, names.MONITORING, phases.MONITORING, settings.monitoring)
     yield pods.model_copy(update={"namespace": "monitoring", "kind": WorkloadKind.AGGREGATE})
 
 
@@ -164,9 +166,7 @@ def _sized(
     )
 
 
-def _job(
-    settings: Settings, name: str, phase: int, pod: PodResources, *, pods: int
-) -> Workload:
+def _job(settings: Settings, name: str, phase: int, pod: PodResources, *, pods: int) -> Workload:
     return Workload(
         name=name,
         kind=WorkloadKind.JOB,

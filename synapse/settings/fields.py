@@ -4,17 +4,46 @@ A refusal carries two texts beside the value: what is allowed, and the cure. `pr
 them into the line that the operator reads.
 """
 
+import datetime
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from synapse.catalogue.units import gib_from_mib
+
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_WITH_UNIT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*")
-_CRON_FIELD = re.compile(r"[0-9*/,\-]+")
+_WITH_UNIT = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([a-zA-Z%]*)\s*")
+_IMAGE = re.compile(
+    r"(?P<name>(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)"
+    r"(?::(?P<tag>\w[\w.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+_DURATION = re.compile(r"-1|(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
+_LABEL_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = re.compile(rf"(?:[a-z0-9.-]{{1,253}}/)?{_LABEL_NAME}")
+_LABEL_VALUE = re.compile(rf"(?:{_LABEL_NAME})?")
+_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_PART = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/[1-9][0-9]?)?")
+
+_MOST = 10**9
+"""No number of a config is higher; sums over it stay exact and printable."""
+
+_FACTORS = {
+    "GiB": {
+        **dict.fromkeys(("", "g", "gb", "gi", "gib"), 1.0),
+        **dict.fromkeys(("m", "mb", "mi", "mib"), gib_from_mib(1)),
+        **dict.fromkeys(("t", "tb", "ti", "tib"), 1 / gib_from_mib(1)),
+    },
+    "CPU cores": {"": 1.0, "m": 0.001},
+    "seconds": {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0},
+}
+"""What a suffix that somebody wrote by habit stands for in the unit of the key."""
 
 
 def refusal(allowed: str, cure: str) -> PydanticCustomError:
@@ -37,20 +66,27 @@ def _number(
 
     def check(value: object) -> object:
         if isinstance(value, str):
-            match = _WITH_UNIT.fullmatch(value)
-            number = match.group(1) if match and float(match.group(1)) > 0 else None
-            cure = f"write {number}, without quotes or unit" if number else "write a plain number"
-            raise refusal(allowed, cure)
+            raise refusal(allowed, _number_meant(value, unit, whole=whole))
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise refusal(allowed, "write a plain number")
         too_low = value <= 0 if at_least is None else value < at_least
-        if not math.isfinite(value) or too_low:
+        if not value <= _MOST or too_low:  # also true for not-a-number
             raise refusal(allowed, "write what the workload needs, or leave the key out")
         if whole and not float(value).is_integer():
             raise refusal(allowed, f"write {math.ceil(value)}")
         return value
 
     return check
+
+
+def _number_meant(text: str, unit: str, *, whole: bool) -> str:
+    """The cure for a number in quotes or with a suffix."""
+    match = _WITH_UNIT.fullmatch(text)
+    factor = _FACTORS.get(unit, {"": 1.0}).get(match.group(2).lower()) if match else None
+    if not match or factor is None or float(match.group(1)) == 0:
+        return "write a plain number"
+    number = float(match.group(1)) * factor
+    return f"write {math.ceil(number) if whole else f'{number:.9g}'}, without quotes or unit"
 
 
 def _dns_label(value: str) -> str:
@@ -63,7 +99,7 @@ def _dns_label(value: str) -> str:
 
 
 def _as_dns_label(value: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:63] or "a-name"
+    return re.sub(r"[^a-z0-9]+", "-", value.lower())[:63].strip("-") or "a-name"
 
 
 def _service_name(value: str) -> str:
@@ -88,32 +124,79 @@ def _host_name(value: str) -> str:
 
 
 def _image(value: str) -> str:
-    name, _, digest = value.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2]
-    if not digest and tag in ("", "latest"):
+    match = _IMAGE.fullmatch(value)
+    if match is None:
+        raise refusal(
+            "an image, pinned by a tag or by a sha256 digest",
+            "write it as 'registry.example.com/name:1.2.3'",
+        )
+    if not match["digest"] and match["tag"] in (None, "latest"):
         raise refusal(
             "an image pinned by a tag other than 'latest', or by a digest",
-            f"write '{name.removesuffix(':latest')}:<version>'",
+            f"write '{match['name']}:<version>'",
         )
     return value
 
 
 def _cron(value: str) -> str:
     fields = value.split()
-    if len(fields) != 5 or not all(map(_CRON_FIELD.fullmatch, fields)):
-        raise refusal("a cron schedule of five fields", "write '0 4 * * *' for 04:00 every day")
+    if len(fields) != len(_CRON_RANGES) or not all(map(_is_cron_field, fields, _CRON_RANGES)):
+        raise refusal(
+            "a cron schedule of five fields in numbers", "write '0 4 * * *' for 04:00 every day"
+        )
     return value
+
+
+def _is_cron_field(text: str, within: tuple[int, int]) -> bool:
+    parts = [_CRON_PART.fullmatch(part) for part in text.split(",")]
+    least, most = within
+    return all(
+        part is not None
+        and all(least <= int(number) <= most for number in part.groups() if number is not None)
+        for part in parts
+    )
 
 
 def _fraction(value: object) -> object:
+    allowed = "a fraction above 0 and at most 1"
+    if isinstance(value, str) and (match := _WITH_UNIT.fullmatch(value)):
+        number = float(match.group(1)) / (100 if match.group(2) == "%" else 1)
+        if 0 < number <= 1 and match.group(2) in ("", "%"):
+            raise refusal(allowed, f"write {number:g}, without quotes")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise refusal("a fraction above 0 and at most 1", "write 0.75 for three quarters")
+        raise refusal(allowed, "write 0.75 for three quarters")
     return value
 
 
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise refusal("a text that is not blank", "write a value or leave the key out")
+def _one_line(value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise refusal("a text of one line that is not blank", "write a value or leave the key out")
+    return value
+
+
+def _duration(value: str) -> str:
+    if not _DURATION.fullmatch(value):
+        raise refusal("a duration such as '30m' or '24h', or '-1' for always", "write '30m'")
+    return value
+
+
+def _date(value: object) -> object:
+    """Read a date, which YAML knows and JSON writes as a text; a number is none."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return datetime.date.fromisoformat(value)
+    if type(value) is not datetime.date:
+        raise refusal("a date", "write it as 2026-11-22")
+    return value
+
+
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    for key, label in value.items():
+        if not (_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(label)):
+            raise refusal(
+                f"labels of Kubernetes (letters, digits, '-', '_', '.'), not {key}: {label}",
+                "copy them from `kubectl get pod --show-labels`",
+            )
     return value
 
 
@@ -132,4 +215,7 @@ ServiceName = Annotated[str, AfterValidator(_service_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Image = Annotated[str, AfterValidator(_image)]
 Cron = Annotated[str, AfterValidator(_cron)]
-Text = Annotated[str, AfterValidator(_not_blank)]
+Text = Annotated[str, AfterValidator(_one_line)]
+Duration = Annotated[str, AfterValidator(_duration)]
+Date = Annotated[datetime.date, BeforeValidator(_date)]
+Labels = Annotated[dict[str, str], Field(min_length=1), AfterValidator(_labels)]

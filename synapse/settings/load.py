@@ -1,16 +1,17 @@
 """Reads settings: out of any mapping, or out of a stack file without the Pulumi engine."""
 
+import difflib
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
-from synapse.settings.problems import Location, Problem, SettingsError, explain, locations
+from synapse.settings.problems import Problem, SettingsError, explain
 from synapse.settings.settings import Settings
+from synapse.settings.stack_yaml import StackYamlError, load_stack_yaml
 
-_PROJECT = "synapse"
+PROJECT = "synapse"
+_PREFIX = f"{PROJECT}:"
 
 
 def parse(raw: Mapping[str, object]) -> Settings:
@@ -22,60 +23,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(_all_problems(dict(raw), error)) from None
-
-
-def _all_problems(raw: dict[str, object], error: ValidationError) -> list[Problem]:
-    """Rules that span keys run only on valid keys: drop the refused ones and look again."""
-    problems = explain(error, Settings)
-    seen = set(problems)
-    rest = deepcopy(raw)
-    while _drop(rest, locations(error)):
-        try:
-            Settings.model_validate(rest)
-        except ValidationError as further:
-            error = further
-            # What is missing now is missing because it was dropped.
-            new = [
-                problem
-                for problem, details in zip(explain(error, Settings), error.errors(), strict=True)
-                if details["type"] != "missing" and problem not in seen
-            ]
-            problems += new
-            seen |= set(new)
-        else:
-            break
-    return problems
-
-
-def _drop(raw: dict[str, object], refused: list[Location]) -> bool:
-    """Remove the refused leaves; later list items first, so that positions stay true."""
-    dropped = False
-    for location in sorted(refused, key=str, reverse=True):
-        holder: object = raw
-        for part in location[:-1]:
-            holder = _child(holder, part)
-        dropped = _remove(holder, location[-1:]) or dropped
-    return dropped
-
-
-def _child(holder: object, part: int | str) -> object:
-    if isinstance(holder, dict):
-        return holder.get(part)
-    if isinstance(holder, list) and isinstance(part, int) and part < len(holder):
-        return holder[part]
-    return None
-
-
-def _remove(holder: object, leaf: Location) -> bool:
-    for part in leaf:
-        if isinstance(holder, dict) and part in holder:
-            del holder[part]
-            return True
-        if isinstance(holder, list) and isinstance(part, int) and part < len(holder):
-            del holder[part]
-            return True
-    return False
+        raise SettingsError(explain(error, raw, Settings)) from None
 
 
 def read_stack_file(path: Path) -> Settings:
@@ -84,32 +32,53 @@ def read_stack_file(path: Path) -> Settings:
     Raises:
         SettingsError: the file cannot be read, is not YAML, or holds an invalid config.
     """
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  safe
-    except OSError as error:
-        raise _unreadable(path, error.strerror or "cannot be read") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _unreadable(path, " ".join(str(error).split())) from None
-    config = document.get("config") if isinstance(document, dict) else None
+    config = _document(path).get("config")
     if not isinstance(config, dict):
         raise _unreadable(path, "there is no `config:` section")
-    return parse(without_prefix(config))
+    strays = [_stray(key) for key in config if not _is_namespaced(key)]
+    try:
+        settings = parse(without_prefix(config))
+    except SettingsError as error:
+        raise SettingsError([*strays, *error.problems]) from None
+    if strays:
+        raise SettingsError(strays)
+    return settings
 
 
 def without_prefix(config: Mapping[str, object]) -> dict[str, object]:
     """Return the keys of this project, without their `synapse:` prefix."""
-    prefix = f"{_PROJECT}:"
     return {
-        key.removeprefix(prefix): value
+        key.removeprefix(_PREFIX): value
         for key, value in config.items()
-        if str(key).startswith(prefix)
+        if isinstance(key, str) and key.startswith(_PREFIX)
     }
+
+
+def _is_namespaced(key: object) -> bool:
+    """Whether a key is this project's, or plainly another's (`kubernetes:context`)."""
+    namespace, colon, _ = key.partition(":") if isinstance(key, str) else ("", "", "")
+    close = difflib.get_close_matches(namespace, [PROJECT], cutoff=0.75)
+    return bool(colon) and (namespace == PROJECT or not close)
+
+
+def _stray(key: object) -> Problem:
+    name = str(key).rpartition(":")[2]
+    return Problem(str(key), "", f"a key that begins with {_PREFIX}", f"write {_PREFIX}{name}")
+
+
+def _document(path: Path) -> dict[object, object]:
+    try:
+        document = load_stack_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "cannot be read") from None
+    except UnicodeDecodeError:
+        raise _unreadable(path, "it is not a text in UTF-8") from None
+    except (StackYamlError, ValueError) as error:  # a path with a NUL is a ValueError
+        raise _unreadable(path, str(error)) from None
+    return document if isinstance(document, dict) else {}
 
 
 def _unreadable(path: Path, why: str) -> SettingsError:
     return SettingsError(
-        [Problem("*", str(path), f"a stack file of Pulumi ({why})", "name one by --config FILE")]
+        [Problem(str(path), "", f"a stack file of Pulumi ({why})", "name one by --config FILE")]
     )
-
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

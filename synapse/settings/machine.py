@@ -1,13 +1,24 @@
 """Where the stack runs: target, node, GPU. A default of None means that the plan chooses."""
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
-from synapse.settings.base import Section
+from synapse.settings.base import Section, at_most
 from synapse.settings.catalogued import Gpu
-from synapse.settings.fields import Cores, DnsLabel, Fraction, Gib, GibOrNone, Text, refusal
+from synapse.settings.fields import (
+    Cores,
+    Count,
+    DnsLabel,
+    Fraction,
+    Gib,
+    GibOrNone,
+    Text,
+    refusal,
+)
+from synapse.settings.rules import Broken, rule
 
 
 class TargetKind(StrEnum):
@@ -37,14 +48,15 @@ class Target(Section):
         None, description="render: the public certificate (PEM) of the sealed-secrets controller"
     )
 
-    @model_validator(mode="after")
-    def _sealing_needs_a_certificate(self) -> Self:
+    @rule("secrets", "sealing_certificate")
+    def _sealing_needs_a_certificate(self) -> Iterator[Broken]:
         if self.secrets == "sealed" and self.sealing_certificate is None:
-            raise refusal(
-                "secrets: sealed together with sealing_certificate",
+            yield Broken(
+                "secrets",
+                self.secrets,
+                "sealed together with sealing_certificate",
                 "set target.sealing_certificate to the file that `kubeseal --fetch-cert` writes",
             )
-        return self
 
 
 class Node(Section):
@@ -65,6 +77,19 @@ class Node(Section):
     storage_gib: Gib = Field(1000, description="disk behind the storage class")
     storage_class: DnsLabel = Field("local-path", description="StorageClass of the volumes")
 
+    @rule("allocatable_memory_gib", "memory_gib")
+    def _allocatable_within_memory(self) -> Iterator[Broken]:
+        if self.allocatable_memory_gib is not None:
+            yield from at_most(
+                "allocatable_memory_gib", self.allocatable_memory_gib, "memory_gib", self.memory_gib
+            )
+
+    @rule("system_memory_gib", "memory_gib")
+    def _system_within_memory(self) -> Iterator[Broken]:
+        yield from at_most(
+            "system_memory_gib", self.system_memory_gib, "memory_gib", self.memory_gib
+        )
+
 
 class Sharing(StrEnum):
     """Whether GPU workloads take turns or run together."""
@@ -73,11 +98,19 @@ class Sharing(StrEnum):
     CONCURRENT = "concurrent"
 
 
+def _one_gpu(value: int) -> int:
+    if value != 1:
+        raise refusal("1: this version plans for one GPU", "write 1, or leave the key out")
+    return value
+
+
 class GpuSettings(Section):
     """The GPU and what of it the stack may take."""
 
     model: Gpu = Field(description="the GPU, by its name in the catalogue")
-    count: Literal[1] = Field(1, description="GPUs that the node offers to pods")
+    count: Annotated[Count, AfterValidator(_one_gpu)] = Field(
+        1, description="GPUs that the node offers to pods; this version plans for one"
+    )
     budget_gib: Gib | None = Field(
         None, description="most VRAM that a state may take; default: total less reserve"
     )

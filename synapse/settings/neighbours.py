@@ -1,12 +1,18 @@
 """Who else is on the cluster: old services that still count, and callers that are let in."""
 
-import datetime
-from typing import Annotated
-
 from pydantic import Field
 
 from synapse.settings.base import Phase, Section
-from synapse.settings.fields import Cores, CountOrNone, DnsLabel, Gib, GibOrNone, ServiceName
+from synapse.settings.fields import (
+    Cores,
+    CountOrNone,
+    Date,
+    DnsLabel,
+    Gib,
+    GibOrNone,
+    Labels,
+    ServiceName,
+)
 
 
 class LegacyService(Section):
@@ -19,7 +25,7 @@ class LegacyService(Section):
     memory_gib: Gib = Field(description="its memory limit, or measured RAM where it has none")
     cpu_request: Cores = Field(1, description="its CPU request")
     scaled_down_at: Phase = Field(description="the phase before which it is scaled to 0")
-    retired_on: Annotated[datetime.date, Field(strict=False)] | None = Field(
+    retired_on: Date | None = Field(
         None, description="the day on which it was removed; it counts no longer"
     )
 
@@ -28,7 +34,5 @@ class Client(Section):
     """Somebody outside the stack who may call one of its Services directly."""
 
     namespace: DnsLabel = Field(description="the caller's namespace")
-    selector: Annotated[dict[str, str], Field(min_length=1)] = Field(
-        description="labels of the caller's pods"
-    )
+    selector: Labels = Field(description="labels of the caller's pods")
     service: ServiceName = Field(description="the Service of the stack that it may call")

@@ -1,23 +1,27 @@
 """The whole stack config: every key of `synapse:`, and the rules that span two sections."""
 
-from typing import Annotated, Self
+import re
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
+from synapse.settings import names
 from synapse.settings.base import Phase, Section
 from synapse.settings.fields import DnsLabel, refusal
 from synapse.settings.machine import GpuSettings, Node, Target
 from synapse.settings.neighbours import Client, LegacyService
+from synapse.settings.rules import Broken, rule
 from synapse.settings.workloads import Engine, Gateway, Monitoring, Ollama, Speech
 
-GATEWAY_SERVICE = "litellm-proxy"
-OLLAMA_SERVICE = "ollama"
+GATEWAY_SERVICE = names.GATEWAY
+OLLAMA_SERVICE = names.OLLAMA
 
 
-def _is_encrypted(value: object) -> bool:
+def _is_encrypted(value: object) -> object:
     """Whether a secret is set; a secret in clear text is refused, and never repeated."""
-    if isinstance(value, bool):
-        return value
+    if value == _NOT_SET:
+        return False
     if not (isinstance(value, dict) and set(value) == {"secure"}):
         raise refusal(
             "an encrypted value",
@@ -26,15 +30,29 @@ def _is_encrypted(value: object) -> bool:
     return True
 
 
+def _phase_as_pulumi_writes_it(value: object) -> object:
+    """Read the "3" that `pulumi config set phase 3` and `pulumi up -c phase=3` write."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,3}", value) else value
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == _NOT_SET else value
+
+
+_NOT_SET = ""
+"""The default that Pulumi.yaml declares for a key that may be left out: Pulumi knows no null."""
+
 SecretIsSet = Annotated[bool, BeforeValidator(_is_encrypted)]
 
 
 class Settings(Section):
     """What the operator wants. Secrets are known here only as set or not set."""
 
-    phase: Phase = Field(1, description="the stack is brought to the end of this phase, 1 to 6")
+    phase: Annotated[Phase, BeforeValidator(_phase_as_pulumi_writes_it)] = Field(
+        1, description="the stack is brought to the end of this phase, 1 to 6"
+    )
     namespace: DnsLabel = Field("llm-infra", description="namespace of the stack")
-    image_pull_secret: DnsLabel | None = Field(
+    image_pull_secret: Annotated[DnsLabel | None, BeforeValidator(_none_if_empty)] = Field(
         None, description="name of the registry's pull secret in the namespace; default: none"
     )
     target: Target = Field(default_factory=Target, description="where the resources go")
@@ -58,41 +76,63 @@ class Settings(Section):
         False, description="secret: the gateway's master key, starts with sk-; phase 3 and later"
     )
 
-    @model_validator(mode="after")
-    def _models_are_pulled(self) -> Self:
-        pulled = ", ".join(self.ollama.models)
-        wanted = {"ollama.default_model": self.ollama.default_model} | {
-            f"gateway.routes {route.name}": route.model
-            for route in self.gateway.routes
+    @rule("ollama.default_model", "ollama.models", "gateway.routes.*.model")
+    def _models_are_pulled(self) -> Iterator[Broken]:
+        wanted = [("ollama.default_model", self.ollama.default_model)] + [
+            (f"gateway.routes[{index}].model", route.model)
+            for index, route in enumerate(self.gateway.routes)
             if route.model is not None
-        }
-        missing = [
-            f"{key} = {model}" for key, model in wanted.items() if model not in self.ollama.models
         ]
-        if missing:
-            raise refusal(
-                f"models that ollama.models pulls ({pulled}), not {'; '.join(missing)}",
-                "add them to ollama.models or name one of those",
-            )
-        return self
+        for key, model in wanted:
+            if model not in self.ollama.models:
+                yield Broken(
+                    key,
+                    model,
+                    f"a model of ollama.models ({', '.join(self.ollama.models)})",
+                    "add it to ollama.models or name one of those",
+                )
 
-    @model_validator(mode="after")
-    def _route_names_are_distinct(self) -> Self:
-        twice = sorted({route.name for route in self.gateway.routes} & set(self.ollama.models))
-        if twice:
-            raise refusal(
-                "gateway.routes without the names of ollama.models, which are routes already",
-                f"drop the route {', '.join(twice)}",
-            )
-        return self
+    @rule("ollama.models", "gateway.routes.*.name")
+    def _route_names_are_free(self) -> Iterator[Broken]:
+        for index, route in enumerate(self.gateway.routes):
+            if route.name in self.ollama.models:
+                yield Broken(
+                    f"gateway.routes[{index}].name",
+                    route.name,
+                    "a name that is not in ollama.models, whose names are routes already",
+                    "drop the route or name it otherwise",
+                )
 
-    @model_validator(mode="after")
-    def _clients_call_services_of_the_stack(self) -> Self:
-        services = {OLLAMA_SERVICE, self.engine.service_name, GATEWAY_SERVICE}
-        unknown = sorted({client.service for client in self.clients} - services)
-        if unknown:
-            raise refusal(
-                f"clients that call {', '.join(sorted(services))}, not {', '.join(unknown)}",
-                "name one of these Services",
+    @rule("engine.service_name", "clients.*.service")
+    def _clients_call_services_of_the_stack(self) -> Iterator[Broken]:
+        services = sorted({OLLAMA_SERVICE, self.engine.service_name, GATEWAY_SERVICE})
+        for index, client in enumerate(self.clients):
+            if client.service not in services:
+                yield Broken(
+                    f"clients[{index}].service",
+                    client.service,
+                    f"one of {', '.join(services)}",
+                    "name one of these Services",
+                )
+
+    @rule("engine.service_name")
+    def _service_names_differ(self) -> Iterator[Broken]:
+        if self.engine.service_name in names.ALL:
+            yield Broken(
+                "engine.service_name",
+                self.engine.service_name,
+                f"a name that no other part of the stack has ({', '.join(names.ALL)})",
+                f"write '{type(self.engine).model_fields['service_name'].default}'",
             )
-        return self
+
+    @rule("legacy.*.namespace", "legacy.*.name")
+    def _legacy_services_differ(self) -> Iterator[Broken]:
+        known = [(old.namespace, old.name) for old in self.legacy]
+        for index, old in enumerate(known):
+            if old in known[:index]:
+                yield Broken(
+                    f"legacy[{index}].name",
+                    old[1],
+                    f"a service that stands in the list once (namespace {old[0]})",
+                    "drop one of the two",
+                )

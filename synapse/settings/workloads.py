@@ -1,19 +1,21 @@
 """The stack's own services, a section each. A default of None means that the plan chooses."""
 
-import datetime
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
 from synapse.catalogue import load_catalogue
-from synapse.settings.base import PodSize, Section
+from synapse.settings.base import PodSize, Section, at_most, listed_once
 from synapse.settings.catalogued import EngineModel, OllamaModel
 from synapse.settings.fields import (
     Cores,
     Count,
     Cron,
+    Date,
     DnsLabel,
+    Duration,
     Fraction,
     Gib,
     HostName,
@@ -21,8 +23,8 @@ from synapse.settings.fields import (
     ServiceName,
     Text,
     Tokens,
-    refusal,
 )
+from synapse.settings.rules import Broken, rule
 
 
 class Ollama(Section):
@@ -41,7 +43,7 @@ class Ollama(Section):
     )
     num_parallel: Count = Field(2, description="requests that a model answers at once")
     context_tokens: Tokens = Field(8192, description="context of one request")
-    keep_alive: Text | None = Field(
+    keep_alive: Duration | None = Field(
         None, description="how long an idle model stays loaded; default: always if all fit"
     )
     volume_gib: Gib = Field(200, description="size of the model volume")
@@ -56,12 +58,27 @@ class Ollama(Section):
         None, description="host of an HTTPS route straight to Ollama; default: none"
     )
 
+    @rule("cpu_request", "cpu_limit")
+    def _cpu_request_within_limit(self) -> Iterator[Broken]:
+        yield from at_most("cpu_request", self.cpu_request, "cpu_limit", self.cpu_limit)
+
+    @rule("memory_request_gib", "memory_gib")
+    def _memory_request_within_limit(self) -> Iterator[Broken]:
+        if self.memory_request_gib is not None and self.memory_gib is not None:
+            yield from at_most(
+                "memory_request_gib", self.memory_request_gib, "memory_gib", self.memory_gib
+            )
+
+    @rule("models")
+    def _models_differ(self) -> Iterator[Broken]:
+        yield from listed_once("models[{}]", self.models)
+
 
 class SleepMode(Section):
     """vLLM's sleep mode: off unless somebody attests that it was tested on this GPU."""
 
     attested_by: Text = Field(description="who watched the burn-in")
-    attested_on: Annotated[datetime.date, Field(strict=False)] = Field(description="when")
+    attested_on: Date = Field(description="when")
     residue_gib: Gib = Field(description="VRAM that the sleeping engine was measured to hold")
 
 
@@ -113,17 +130,39 @@ class Engine(PodSize):
     sleep_mode: SleepMode | None = Field(None, description="attestation that turns it on")
     build: EngineBuild | None = Field(None, description="build and push the image; default: no")
 
-    @model_validator(mode="after")
-    def _weights_are_published(self) -> Self:
+    @property
+    def named_version(self) -> str | None:
+        """The engine version by `version` or the image's tag; None for the catalogue's image."""
+        if self.version is not None or self.image is None:
+            return self.version
+        return self.image.partition("@")[0].rpartition("/")[2].partition(":")[2].removeprefix("v")
+
+    @rule("model", "weights")
+    def _weights_are_published(self) -> Iterator[Broken]:
         formats = load_catalogue().model(self.model).formats
         published = [one.name for one in formats if one.hugging_face]
         if self.weights not in published:
-            raise refusal(
-                f"weights ({self.weights}) in a format that {self.model} is published in: "
-                + ", ".join(published),
-                "name one of these",
+            yield Broken(
+                "weights",
+                self.weights,
+                f"a format that {self.model} is published in: {', '.join(published) or 'none'}",
+                "name one of these" if published else "choose another engine.model",
             )
-        return self
+
+    @rule("kind", "version", "image")
+    def _version_is_known(self) -> Iterator[Broken]:
+        """The plan's sums depend on vLLM's version, whose tags may say anything."""
+        if self.kind is not EngineKind.VLLM or self.named_version is None:
+            return
+        try:
+            load_catalogue().vllm.release(self.named_version)
+        except ValueError:
+            named = ("version", self.version) if self.version else ("image", self.image)
+            yield Broken(
+                *named,
+                "an engine version such as 0.20.2, in `version` or as the image's tag",
+                "set engine.version to that of the engine in the image",
+            )
 
 
 class Backend(StrEnum):
@@ -140,24 +179,12 @@ class RouteSetting(Section):
     backend: Annotated[Backend, Field(strict=False)] = Field(description="engine or ollama")
     model: OllamaModel | None = Field(None, description="ollama: the model behind the name")
 
-    @model_validator(mode="after")
-    def _ollama_routes_name_a_model(self) -> Self:
-        if (self.backend is Backend.OLLAMA) != (self.model is not None):
-            raise refusal(
-                "a model for backend ollama, and none for backend engine",
-                "add `model:`" if self.model is None else "drop `model:`",
-            )
-        return self
-
-
-def _distinct_routes(routes: tuple[RouteSetting, ...]) -> tuple[RouteSetting, ...]:
-    names = [route.name for route in routes]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise refusal(
-            "route names that differ", f"drop all but one route called {', '.join(twice)}"
-        )
-    return routes
+    @rule("backend", "model")
+    def _ollama_routes_name_a_model(self) -> Iterator[Broken]:
+        if self.backend is Backend.OLLAMA and self.model is None:
+            yield Broken("model", None, "a model for backend ollama", "add `model:`")
+        if self.backend is Backend.ENGINE and self.model is not None:
+            yield Broken("model", self.model, "no model for backend engine", "drop `model:`")
 
 
 class Gateway(PodSize):
@@ -169,9 +196,7 @@ class Gateway(PodSize):
     cpu_limit: Cores = Field(4, description="CPU limit of a replica")
     memory_request_gib: Gib = Field(2, description="memory request of a replica")
     memory_limit_gib: Gib = Field(4, description="memory limit of a replica")
-    routes: Annotated[
-        tuple[RouteSetting, ...], Field(strict=False), AfterValidator(_distinct_routes)
-    ] = Field(
+    routes: Annotated[tuple[RouteSetting, ...], Field(strict=False)] = Field(
         (RouteSetting(name="llama-3.2-8b", backend=Backend.ENGINE),),
         description="public names beside those of Ollama's models",
     )
@@ -183,6 +208,10 @@ class Gateway(PodSize):
         "arunlabs-wildcard-tls", description="TLS secret in the stack's namespace"
     )
     restart_schedule: Cron = Field("0 4 * * *", description="when the replicas are restarted")
+
+    @rule("routes.*.name")
+    def _route_names_differ(self) -> Iterator[Broken]:
+        yield from listed_once("routes[{}].name", [route.name for route in self.routes])
 
 
 class TextToSpeech(PodSize):

@@ -1,0 +1,103 @@
+# Every target is one command that also works by hand; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+STACK ?= forge
+CONFIG := Pulumi.$(STACK).yaml
+PHASE ?=
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- set-up ------------------------------------------------------------------------------------
+
+$(VENV)/runtime: requirements.lock
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@echo "installing the Python packages of requirements.lock"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/development: requirements-dev.lock $(VENV)/runtime
+	@echo "installing the Python packages of requirements-dev.lock"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/development ## the Python environment with everything that tests need
+
+# ---- the stack ---------------------------------------------------------------------------------
+
+.PHONY: plan
+plan: $(VENV)/runtime ## what every phase and GPU state takes, and whether it fits (STACK=forge)
+	@$(RUN) -m synapse plan --config $(CONFIG) $(if $(PHASE),--phase $(PHASE))
+
+.PHONY: up
+up: $(VENV)/development ## bring the stack up on a simulated forge (PHASE=1 to 6)
+	@$(RUN) -m tools up $(if $(PHASE),--phase $(PHASE))
+
+.PHONY: down
+down: $(VENV)/development ## end the simulated forge, and remove all that it left
+	@$(RUN) -m tools down
+
+.PHONY: render
+render: $(VENV)/development ## write the stack's manifests to ./rendered, for GitOps (STACK=forge)
+	@$(RUN) -m tools render --config $(CONFIG) $(if $(PHASE),--phase $(PHASE))
+
+.PHONY: preflight health routes pull
+preflight: $(VENV)/runtime ## what the cluster has to have (STACK=forge)
+	@$(RUN) -m synapse preflight --config $(CONFIG)
+health: $(VENV)/runtime ## what runs and answers
+	@$(RUN) -m synapse health --config $(CONFIG)
+routes: $(VENV)/runtime ## public model names and who answers them
+	@$(RUN) -m synapse routes --config $(CONFIG)
+pull: $(VENV)/runtime ## pull Ollama's models again (MODEL=… for one)
+	@$(RUN) -m synapse pull --config $(CONFIG) $(MODEL)
+
+.PHONY: pull-models health-check show-routes prerequisites build-vllm clean
+pull-models: pull ## the old name of pull
+health-check: health ## the old name of health
+show-routes: routes ## the old name of routes
+prerequisites: preflight ## the old name of preflight
+build-vllm: $(VENV)/runtime ## build and push the engine's image (engine.build in the config)
+	@$(RUN) -m synapse build-engine --config $(CONFIG)
+clean: down ## the old name of down
+
+# ---- the project -------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(VENV)/development ## everything, on the real engine and a real API server
+	@$(RUN) -m tools toolchain
+	@$(MAKE) --no-print-directory lint
+	@$(RUN) -m pytest -m "not long"
+
+.PHONY: test-fast
+test-fast: $(VENV)/development ## what needs no toolchain: seconds
+	@$(RUN) -m pytest tests/unit tests/policy
+
+.PHONY: test-long
+test-long: $(VENV)/development ## soaks
+	@$(RUN) -m pytest -m long
+
+.PHONY: lint
+lint: $(VENV)/development ## formatting, lint, types, generated files in step
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+	@$(RUN) -m tools.generate --check
+
+.PHONY: generate
+generate: $(VENV)/development ## Pulumi.yaml's config section and the generated pages of docs/
+	@$(RUN) -m tools.generate
+
+.PHONY: bench
+bench: $(VENV)/development ## timings as ratios of alternated runs, kept in docs/bench.md
+	@$(RUN) -m tools bench
+
+.PHONY: lock
+lock: $(VENV)/development ## requirements*.lock from requirements*.txt
+	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -o requirements.lock requirements.txt
+	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -o requirements-dev.lock requirements-dev.txt

@@ -1,0 +1,22 @@
+"""Settings → plan → refuse or build → export: the whole program."""
+
+import pulumi
+
+from synapse.catalogue import load_catalogue
+from synapse.plan.build import make_plan
+from synapse.program import build, refuse_what_does_not_fit
+from synapse.settings import pulumi_config
+from synapse.settings.problems import SettingsError
+
+try:
+    config = pulumi_config.read()
+except SettingsError as error:
+    raise pulumi.RunError(str(error)) from None
+
+plan = make_plan(config.settings, load_catalogue())
+refuse_what_does_not_fit(plan)
+stack = build(plan, config)
+
+pulumi.export("phase", plan.phase)
+pulumi.export("target", config.settings.target.kind.value)
+pulumi.export("endpoints", stack.endpoints)

@@ -1,0 +1,13 @@
+"""Build the policy pack. Nothing here may print: the engine reads the first line as a port."""
+
+import sys
+from pathlib import Path
+
+from pulumi_policy import PolicyPack
+
+# The pack runs in its own directory. Where `synapse` is not installed, it lies beside that.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from synapse_policy.pack import NAME, POLICIES
+
+PolicyPack(NAME, list(POLICIES))

@@ -1,0 +1,1 @@
+"""The second, independent lock: own sums from the resources, and no import of `synapse.plan`."""

@@ -1,0 +1,90 @@
+"""The GPU's memory, in every state and on every way between two of them."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from pulumi_policy import ResourceValidationArgs, StackValidationArgs
+
+from synapse_policy.gpu_states import Share, State, ceiling_gib, planned_shares, states, ways
+from synapse_policy.judging import Report, resource_rule, stack_rule
+from synapse_policy.plan_view import PlanView
+from synapse_policy.root import is_root, plan_in
+from synapse_policy.shares import shares_of
+from synapse_policy.stack import stack_of
+from synapse_policy.words import exceeds, shown, total_gib
+
+
+def check_plan(args: ResourceValidationArgs, report: Report) -> None:
+    """Add up every state and transition of the plan with the pack's own shares."""
+    if is_root(args):
+        plan = plan_in(args)
+        shares = planned_shares(plan)
+        _judge(plan, _all(plan, shares), report)
+
+
+def check_stack(args: StackValidationArgs, report: Report) -> None:
+    """Add up the states of the deployed phase with what the resources really ask for."""
+    stack = stack_of(args)
+    if stack is None:
+        return
+    plan = stack.plan
+    actual = shares_of(stack.workloads, plan)
+    shares = planned_shares(plan) | actual
+    here = [state for state in _all(plan, shares) if plan.phase in state.phases]
+    _judge(plan, here, report)
+    placed = {name for state in here for name in state.names}
+    for name in sorted(actual.keys() - placed):
+        report(
+            f"{name} takes {actual[name].gib:.2f} GiB of VRAM and is in no GPU state of phase "
+            f"{plan.phase}; put it into the plan, or take it off the GPU",
+            stack.urn,
+        )
+
+
+def _all(plan: PlanView, shares: Mapping[str, Share]) -> list[State]:
+    return [*states(plan, shares), *(way.peak for way in ways(plan, shares))]
+
+
+def _judge(plan: PlanView, found: Iterable[State], report: Report) -> None:
+    limit_gib = ceiling_gib(plan)
+    for state in found:
+        if exceeds(total_gib(state.addends), limit_gib):
+            report(
+                f"{state.label}, {_phases(state)}: {shown(state.addends, limit_gib)} "
+                f"(gpu.budget_gib {plan.gpu.budget_gib:.2f}, and {plan.gpu.model} shows an engine "
+                f"its total less gpu.reserve_gib {plan.gpu.reserve_gib:.2f}); "
+                f"{_cure(plan, state, limit_gib)}"
+            )
+
+
+def _phases(state: State) -> str:
+    numbers = ", ".join(str(phase) for phase in state.phases)
+    return f"phase{'s' if len(state.phases) > 1 else ''} {numbers}"
+
+
+def _cure(plan: PlanView, state: State, limit_gib: float) -> str:
+    cures = []
+    for share in state.shares:
+        if share.engine is not None:
+            over_gib = total_gib(state.addends) - limit_gib
+            fits = (share.engine.share_gib - over_gib) / share.engine.gpu_gib
+            if fits >= 0.01:
+                hundredths = math.floor(fits * 100)
+                cures.append(f"lower engine.gpu_memory_utilization to {hundredths / 100:.2f}")
+    if len(state.shares) > 1 and plan.gpu.sharing != "exclusive":
+        cures.append("set gpu.sharing to exclusive")
+    return " or ".join(cures) or "lower what its members take"
+
+
+RULES = (
+    resource_rule(
+        "vram-in-every-state",
+        "Every GPU state and transition fits the VRAM budget, before anything is created.",
+        check_plan,
+    ),
+    stack_rule(
+        "vram-in-every-state-deployed",
+        "What the GPU workloads really ask for fits the VRAM budget in every state.",
+        check_stack,
+    ),
+)

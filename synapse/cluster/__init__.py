@@ -1,0 +1,1 @@
+"""Access to a running cluster: its API server, and services behind it."""

@@ -1,0 +1,1 @@
+"""Component resources: the plan's workloads as Kubernetes objects, one file a stack."""

@@ -1,0 +1,283 @@
+"""Phase 2: the engine on the GPU, and the Job that fills its cache."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_command.local import Command
+from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
+from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgs,
+    ContainerPortArgs,
+    EmptyDirVolumeSourceArgs,
+    PodSpecArgs,
+    PodTemplateSpecArgs,
+    Service,
+    VolumeArgs,
+    VolumeMountArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+
+from synapse.components.engine_command import CACHE, PORT, arguments, command, variables
+from synapse.components.labels import (
+    MODEL_ANNOTATION,
+    REPLACE_WHEN_FAILED,
+    SKIP_AWAIT,
+    labels,
+    metadata,
+)
+from synapse.components.network import admit, callers_of, pods_with, policy, reach_internet
+from synapse.components.pods import (
+    PULL_POLICY,
+    claimed,
+    container_security,
+    environment,
+    http_probe,
+    pod_security,
+    pull_secrets,
+    resources,
+    scratch,
+    secret_variable,
+)
+from synapse.components.secrets import Secrets, store
+from synapse.components.services import service_spec, url
+from synapse.plan.disk import ENGINE_CLAIM
+from synapse.plan.model import Plan
+from synapse.plan.workloads import ENGINE_PULL, GATEWAY_APP
+
+_GUIDE_PORT = 8001
+# Both stock images install the engine for root and keep compiled kernels in its reach.
+_UID = 0
+_STARTUP_PERIOD_SECONDS, _STARTUP_FAILURES = 30, 60
+_START_SECONDS = _STARTUP_PERIOD_SECONDS * _STARTUP_FAILURES
+# Room for the image's own pull before the first probe counts.
+_DEADLINE_SECONDS = _START_SECONDS + 600
+_DOWNLOAD_SECONDS = 6 * 60 * 60
+_TOKEN_SECRET, _TOKEN_KEY = "huggingface-token", "token"
+
+# Some repositories hold the weights twice; the engine reads safetensors alone.
+_PULL_SCRIPT = """\
+import os
+from huggingface_hub import snapshot_download
+print(snapshot_download(os.environ["MODEL"], ignore_patterns=["original/*", "*.pth", "*.gguf"]))
+"""
+
+
+@dataclass(frozen=True)
+class EngineArgs:
+    """The plan, the secrets, and the directory to build the image in, if it is built here."""
+
+    plan: Plan
+    secrets: Secrets
+    build_command: str | None
+
+
+class Engine(pulumi.ComponentResource):
+    """The engine's Deployment, Service, download Job, token and NetworkPolicies.
+
+    Attributes:
+        url: address of the OpenAI-compatible API inside the cluster.
+    """
+
+    url: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: EngineArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("synapse:engine:Engine", name, None, opts)
+        plan, engine = args.plan, args.plan.engine
+        child = pulumi.ResourceOptions(parent=self)
+        built = _image(name, args, child)
+        after_image = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=built))
+        _policies(name, plan, child)
+        download = Job(
+            f"{name}-pull",
+            metadata=metadata(
+                ENGINE_PULL,
+                plan.namespace,
+                ENGINE_PULL,
+                annotations={MODEL_ANNOTATION: engine.repository} | REPLACE_WHEN_FAILED,
+            ),
+            spec=_pull_job(plan, _token(name, args, child)),
+            opts=pulumi.ResourceOptions.merge(after_image, _patience(_DOWNLOAD_SECONDS)),
+        )
+        Deployment(
+            f"{name}-deployment",
+            metadata=metadata(engine.service, plan.namespace, engine.service),
+            spec=_deployment(plan),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions.merge(after_image, _patience(_DEADLINE_SECONDS)),
+                pulumi.ResourceOptions(depends_on=[download]),
+            ),
+        )
+        Service(
+            f"{name}-service",
+            metadata=metadata(
+                engine.service, plan.namespace, engine.service, annotations=SKIP_AWAIT
+            ),
+            spec=service_spec(
+                engine.service, {"http": (PORT, PORT), "http-guide": (_GUIDE_PORT, PORT)}
+            ),
+            opts=child,
+        )
+        self.url = pulumi.Output.from_input(url(engine.service, plan.namespace, PORT))
+        self.register_outputs({"url": self.url})
+
+
+def _patience(seconds: int) -> pulumi.ResourceOptions:
+    """Wait as long as the object itself may take, and no longer."""
+    wait = f"{seconds}s"
+    return pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait))
+
+
+def _image(name: str, args: EngineArgs, child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    """Build and push the image, where the config asks for it."""
+    if args.build_command is None:
+        return []
+    return [
+        Command(
+            f"{name}-image",
+            create=args.build_command,
+            triggers=[args.plan.engine.image],
+            opts=child,
+        )
+    ]
+
+
+def _token(name: str, args: EngineArgs, child: pulumi.ResourceOptions) -> str | None:
+    """Name of the Secret with the Hugging Face token, if there is a token."""
+    if args.secrets.hf_token is None:
+        return None
+    return store(
+        f"{name}-token",
+        _TOKEN_SECRET,
+        args.plan.namespace,
+        ENGINE_PULL,
+        {_TOKEN_KEY: args.secrets.hf_token},
+        applied=args.secrets.applied,
+        opts=child,
+    )
+
+
+def _policies(name: str, plan: Plan, child: pulumi.ResourceOptions) -> None:
+    service = plan.engine.service
+    NetworkPolicy(
+        f"{name}-policy",
+        metadata=metadata(service, plan.namespace, service),
+        spec=policy(
+            {"app": service},
+            admit([pods_with(GATEWAY_APP), *callers_of(service, plan.callers)], PORT),
+        ),
+        opts=child,
+    )
+    NetworkPolicy(
+        f"{name}-pull-policy",
+        metadata=metadata(ENGINE_PULL, plan.namespace, ENGINE_PULL),
+        spec=policy({"app": ENGINE_PULL}, egress=[reach_internet()]),
+        opts=child,
+    )
+
+
+def _deployment(plan: Plan) -> DeploymentSpecArgs:
+    engine = plan.engine
+    workload = plan.workload(engine.service)
+    cache, cache_mount = claimed(ENGINE_CLAIM, CACHE)
+    scratch_volume, scratch_mount = scratch("scratch", "/tmp")  # noqa: S108  the pod's own
+    container = ContainerArgs(
+        name=engine.kind,
+        image=engine.image,
+        image_pull_policy=PULL_POLICY,
+        command=command(engine),
+        args=arguments(engine),
+        env=environment(variables(engine)),
+        ports=[ContainerPortArgs(name="http", container_port=PORT)],
+        resources=resources(workload.pod, workload.gpus),
+        security_context=container_security(read_only_root=False),
+        volume_mounts=[
+            cache_mount,
+            scratch_mount,
+            VolumeMountArgs(name="shared-memory", mount_path="/dev/shm"),  # noqa: S108
+        ],
+        startup_probe=http_probe(
+            "/health",
+            PORT,
+            period_seconds=_STARTUP_PERIOD_SECONDS,
+            timeout_seconds=10,
+            failures=_STARTUP_FAILURES,
+        ),
+        readiness_probe=http_probe(
+            "/health", PORT, period_seconds=10, timeout_seconds=10, failures=3
+        ),
+        # Under load an answer may take 40 s; a restart would take minutes.
+        liveness_probe=http_probe(
+            "/health", PORT, period_seconds=30, timeout_seconds=60, failures=5
+        ),
+    )
+    return DeploymentSpecArgs(
+        replicas=workload.replicas,
+        # A second pod would wait for the GPU that the first one holds.
+        strategy=DeploymentStrategyArgs(type="Recreate"),
+        progress_deadline_seconds=_DEADLINE_SECONDS,
+        selector=LabelSelectorArgs(match_labels={"app": engine.service}),
+        template=PodTemplateSpecArgs(
+            metadata=ObjectMetaArgs(labels=labels(engine.service)),
+            spec=PodSpecArgs(
+                runtime_class_name=plan.gpu.runtime_class,
+                containers=[container],
+                volumes=[
+                    cache,
+                    scratch_volume,
+                    VolumeArgs(
+                        name="shared-memory",
+                        empty_dir=EmptyDirVolumeSourceArgs(medium="Memory", size_limit="2Gi"),
+                    ),
+                ],
+                image_pull_secrets=pull_secrets(plan.image_pull_secret),
+                security_context=pod_security(_UID),
+                termination_grace_period_seconds=60,
+                automount_service_account_token=False,
+                # A Service called `vllm` in the namespace would set VLLM_PORT.
+                enable_service_links=False,
+            ),
+        ),
+    )
+
+
+def _pull_job(plan: Plan, token_secret: str | None) -> JobSpecArgs:
+    """Download the weights into the cache: idempotent, resumable, progress in the pod's log."""
+    cache, cache_mount = claimed(ENGINE_CLAIM, CACHE)
+    scratch_volume, scratch_mount = scratch("scratch", "/tmp")  # noqa: S108  the pod's own
+    told = {
+        "MODEL": plan.engine.repository,
+        "HF_HOME": f"{CACHE}/huggingface",
+        "HOME": "/tmp",  # noqa: S108
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    token = [secret_variable("HF_TOKEN", token_secret, _TOKEN_KEY)] if token_secret else []
+    container = ContainerArgs(
+        name="pull",
+        image=plan.engine.image,
+        image_pull_policy=PULL_POLICY,
+        command=["python3", "-u", "-c", _PULL_SCRIPT],
+        env=[*environment(told), *token],
+        resources=resources(plan.workload(ENGINE_PULL).pod),
+        security_context=container_security(),
+        volume_mounts=[cache_mount, scratch_mount],
+    )
+    return JobSpecArgs(
+        backoff_limit=5,
+        active_deadline_seconds=_DOWNLOAD_SECONDS,
+        template=PodTemplateSpecArgs(
+            metadata=ObjectMetaArgs(labels=labels(ENGINE_PULL)),
+            spec=PodSpecArgs(
+                restart_policy="Never",  # a failed pod stays, and with it its log
+                containers=[container],
+                volumes=[cache, scratch_volume],
+                image_pull_secrets=pull_secrets(plan.image_pull_secret),
+                security_context=pod_security(_UID),
+                automount_service_account_token=False,
+                enable_service_links=False,
+            ),
+        ),
+    )

@@ -1,0 +1,34 @@
+"""Labels and annotations that clients, runbooks and the policy pack rely on."""
+
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+# The objects that are awaited are the Deployments and Jobs: a Service's own awaiter costs ten
+# seconds and says nothing more, and a claim binds only when its first pod is placed.
+SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+REPLACE_WHEN_FAILED = {"pulumi.com/replaceUnready": "true"}
+
+MODEL_ANNOTATION = "synapse/model"
+MODELS_ANNOTATION = "synapse/models"
+
+
+def labels(app: str, name: str | None = None) -> dict[str, str]:
+    """The labels of everything that belongs to one service."""
+    return {
+        "app": app,
+        "app.kubernetes.io/name": name or app,
+        "app.kubernetes.io/part-of": "synapse",
+    }
+
+
+def metadata(
+    name: str,
+    namespace: str,
+    app: str,
+    *,
+    service: str | None = None,
+    annotations: dict[str, str] | None = None,
+) -> ObjectMetaArgs:
+    """Name, namespace and labels of one object; names are explicit, without a suffix."""
+    return ObjectMetaArgs(
+        name=name, namespace=namespace, labels=labels(app, service), annotations=annotations
+    )

@@ -1,0 +1,107 @@
+"""NetworkPolicies: everything is shut, and each service opens to its callers alone."""
+
+from collections.abc import Sequence
+
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
+from pulumi_kubernetes.networking.v1 import (
+    IPBlockArgs,
+    NetworkPolicyEgressRuleArgs,
+    NetworkPolicyIngressRuleArgs,
+    NetworkPolicyPeerArgs,
+    NetworkPolicyPortArgs,
+    NetworkPolicySpecArgs,
+)
+
+from synapse.plan.model import Caller
+
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
+_HTTPS, _KUBERNETES_API, _DNS = 443, 6443, 53
+
+
+def pods_with(app: str) -> NetworkPolicyPeerArgs:
+    """Pods of a service in this namespace."""
+    return NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels={"app": app}))
+
+
+def pods_elsewhere(namespace: str, selector: dict[str, str]) -> NetworkPolicyPeerArgs:
+    """Pods of another namespace."""
+    return NetworkPolicyPeerArgs(
+        namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: namespace}),
+        pod_selector=LabelSelectorArgs(match_labels=selector),
+    )
+
+
+def traefik() -> NetworkPolicyPeerArgs:
+    """K3s's own ingress controller."""
+    return pods_elsewhere("kube-system", {"app.kubernetes.io/name": "traefik"})
+
+
+def callers_of(service: str, callers: Sequence[Caller]) -> list[NetworkPolicyPeerArgs]:
+    """The clients that the config lets in to a Service."""
+    return [
+        pods_elsewhere(caller.namespace, caller.selector)
+        for caller in callers
+        if caller.service == service
+    ]
+
+
+def admit(peers: Sequence[NetworkPolicyPeerArgs], port: int) -> list[NetworkPolicyIngressRuleArgs]:
+    """Let these peers in to one port; without peers nobody."""
+    if not peers:
+        return []
+    return [
+        NetworkPolicyIngressRuleArgs(
+            from_=list(peers), ports=[NetworkPolicyPortArgs(port=port, protocol="TCP")]
+        )
+    ]
+
+
+def reach(app: str, port: int) -> NetworkPolicyEgressRuleArgs:
+    """Let out to one port of a service in this namespace."""
+    return NetworkPolicyEgressRuleArgs(
+        to=[pods_with(app)], ports=[NetworkPolicyPortArgs(port=port, protocol="TCP")]
+    )
+
+
+def reach_internet() -> NetworkPolicyEgressRuleArgs:
+    """Let out to HTTPS on public addresses: policies know no host names."""
+    everywhere = IPBlockArgs(cidr="0.0.0.0/0", except_=_PRIVATE_RANGES)
+    return NetworkPolicyEgressRuleArgs(
+        to=[NetworkPolicyPeerArgs(ip_block=everywhere)],
+        ports=[NetworkPolicyPortArgs(port=_HTTPS, protocol="TCP")],
+    )
+
+
+def reach_kubernetes_api() -> NetworkPolicyEgressRuleArgs:
+    """Let out to the API server, whose address only the cluster knows."""
+    return NetworkPolicyEgressRuleArgs(
+        ports=[
+            NetworkPolicyPortArgs(port=port, protocol="TCP") for port in (_HTTPS, _KUBERNETES_API)
+        ]
+    )
+
+
+def reach_dns() -> NetworkPolicyEgressRuleArgs:
+    """Let out to the cluster's DNS."""
+    system = NetworkPolicyPeerArgs(
+        namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: "kube-system"})
+    )
+    return NetworkPolicyEgressRuleArgs(
+        to=[system],
+        ports=[NetworkPolicyPortArgs(port=_DNS, protocol=protocol) for protocol in ("UDP", "TCP")],
+    )
+
+
+def policy(
+    selector: dict[str, str],
+    ingress: Sequence[NetworkPolicyIngressRuleArgs] = (),
+    egress: Sequence[NetworkPolicyEgressRuleArgs] = (),
+) -> NetworkPolicySpecArgs:
+    """Both directions of the selected pods: what is not named here is refused."""
+    return NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(match_labels=selector),
+        policy_types=["Ingress", "Egress"],
+        ingress=list(ingress),
+        egress=list(egress),
+    )

@@ -1,0 +1,118 @@
+"""The root of everything: the plan as a plain input, and the phases below it."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes
+
+from synapse.components import gateway, ollama
+from synapse.components.edge import HttpsRoute, RouteArgs
+from synapse.components.engine import Engine, EngineArgs
+from synapse.components.foundation import Foundation, FoundationArgs
+from synapse.components.gateway import Gateway, GatewayArgs
+from synapse.components.ollama import Ollama, OllamaArgs
+from synapse.components.secrets import Secrets
+from synapse.plan import phases
+from synapse.plan.model import Plan
+from synapse.plan.workloads import GATEWAY, OLLAMA
+from synapse.settings.machine import Target, TargetKind
+
+# What clients need of a service; metrics and pages for administrators are not among them.
+_PATHS = {
+    GATEWAY: ("/v1/", "/health/liveliness", "/health/readiness"),
+    OLLAMA: ("/api/", "/v1/"),
+}
+
+
+@dataclass(frozen=True)
+class SynapseArgs:
+    """The plan, where it goes, and what the plan must not hold: secrets and local commands."""
+
+    plan: Plan
+    target: Target
+    secrets: Secrets
+    build_command: str | None
+
+
+class Synapse(pulumi.ComponentResource):
+    """The stack. Every other resource is its descendant, so that refusing it refuses all.
+
+    Attributes:
+        endpoints: addresses of the services that the phase holds.
+    """
+
+    endpoints: dict[str, pulumi.Output[str]]
+
+    def __init__(
+        self, name: str, args: SynapseArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        plan = args.plan
+        super().__init__(
+            "synapse:stack:Synapse", name, {"plan": plan.model_dump(mode="json")}, opts
+        )
+        provider = _provider(name, args.target, self)
+        self.endpoints = {}
+        below = pulumi.ResourceOptions(parent=self, provider=provider)
+        foundation = Foundation("foundation", FoundationArgs(plan), below)
+        last: pulumi.Resource = foundation
+        for phase, build in (
+            (phases.OLLAMA, self._ollama),
+            (phases.ENGINE, self._engine),
+            (phases.GATEWAY, self._gateway),
+        ):
+            if plan.phase >= phase:
+                # Each phase waits for the one before, and so is taken down before it.
+                last = build(args, pulumi.ResourceOptions.merge(below, _after(last)))
+        self.register_outputs(dict(self.endpoints))
+
+    def _ollama(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        plan = args.plan
+        built = Ollama(OLLAMA, OllamaArgs(plan), opts)
+        self.endpoints["ollama"] = built.url
+        if plan.ollama.ingress_host:
+            _https(plan, OLLAMA, plan.ollama.ingress_host, ollama.PORT, opts)
+        return built
+
+    def _engine(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        built = Engine("engine", EngineArgs(args.plan, args.secrets, args.build_command), opts)
+        self.endpoints["engine"] = built.url
+        return built
+
+    def _gateway(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        plan = args.plan
+        built = Gateway("gateway", GatewayArgs(plan, args.secrets), opts)
+        self.endpoints["gateway"] = built.url
+        if plan.gateway.host:
+            public = _https(plan, GATEWAY, plan.gateway.host, gateway.SERVICE_PORT, opts)
+            self.endpoints["public"] = public.url
+        return built
+
+
+def _https(
+    plan: Plan, service: str, host: str, port: int, opts: pulumi.ResourceOptions
+) -> HttpsRoute:
+    args = RouteArgs(
+        host=host,
+        service=service,
+        port=port,
+        paths=_PATHS[service],
+        namespace=plan.namespace,
+        tls_secret=plan.gateway.tls_secret,
+    )
+    return HttpsRoute(f"{service}-https", args, opts)
+
+
+def _after(resource: pulumi.Resource) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(depends_on=[resource])
+
+
+def _provider(name: str, target: Target, parent: pulumi.Resource) -> pulumi_kubernetes.Provider:
+    """The one explicit provider: nothing reaches a cluster by default."""
+    opts = pulumi.ResourceOptions(parent=parent)
+    if target.kind is TargetKind.RENDER:
+        return pulumi_kubernetes.Provider(
+            f"{name}-manifests", render_yaml_to_directory=target.directory, opts=opts
+        )
+    return pulumi_kubernetes.Provider(
+        f"{name}-cluster", kubeconfig=target.kubeconfig, context=target.context, opts=opts
+    )

@@ -1,0 +1,72 @@
+"""Whether what the plan's phase holds is there: ready pods of each Deployment, and answers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from lightkube.models.apps_v1 import DeploymentStatus
+from lightkube.resources.apps_v1 import Deployment
+
+from synapse.cluster.access import Cluster
+from synapse.gates.answers import Spoken, engine_answer, gateway_answer, ollama_answer
+from synapse.plan import phases
+from synapse.plan.model import Plan, Workload, WorkloadKind
+from synapse.plan.workloads import GATEWAY, OLLAMA
+
+
+@dataclass(frozen=True)
+class Health:
+    """One line of the table."""
+
+    name: str
+    looked_at: str
+    state: Literal["up", "down", "simulated"]
+    said: str
+
+
+def check_health(cluster: Cluster, plan: Plan) -> Iterator[Health]:
+    """Look at every Deployment of the phase, then ask every service of it.
+
+    Raises:
+        ClusterError: the API server does not answer, or refuses.
+    """
+    workloads = [one for one in plan.workloads if _is_deployed(one, plan)]
+    for workload in workloads:
+        yield _pods(cluster, plan, workload)
+    asked: dict[str, tuple[str, Callable[[Cluster, Plan], Spoken]]] = {
+        OLLAMA: ("/api/version, /api/tags", ollama_answer),
+        plan.engine.service: ("/health, /v1/models", engine_answer),
+        GATEWAY: ("/health/readiness", gateway_answer),
+    }
+    for workload in workloads:
+        looked_at, ask = asked[workload.name]
+        if cluster.simulated:
+            said = "no container runs here, so nothing answers"
+            yield Health(workload.name, looked_at, "simulated", said)
+        else:
+            spoken = ask(cluster, plan)
+            yield Health(workload.name, looked_at, "up" if spoken.up else "down", spoken.said)
+
+
+def _is_deployed(workload: Workload, plan: Plan) -> bool:
+    return (
+        workload.kind is WorkloadKind.DEPLOYMENT
+        and plan.phase in workload.phases
+        and min(workload.phases) <= phases.HIGHEST_BUILT
+    )
+
+
+def _pods(cluster: Cluster, plan: Plan, workload: Workload) -> Health:
+    name = workload.name
+    found = cluster.find(
+        f"read the Deployment {plan.namespace}/{name}",
+        lambda client: client.get(Deployment, name, namespace=plan.namespace),
+    )
+    if found is None:
+        return Health(name, "Deployment", "down", "not deployed; run `pulumi up`")
+    ready = (found.status or DeploymentStatus()).readyReplicas or 0
+    said = f"{ready} of {workload.replicas} ready"
+    if ready < workload.replicas:
+        where = f"`kubectl -n {plan.namespace} describe deployment/{name}`"
+        return Health(name, "Deployment", "down", f"{said}; see {where}")
+    return Health(name, "Deployment", "simulated" if cluster.simulated else "up", said)

@@ -1,0 +1,77 @@
+"""What the Pulumi program does between reading its config and exporting its outputs."""
+
+import shlex
+
+import pulumi
+
+from synapse.components.secrets import Secrets
+from synapse.components.stack import Synapse, SynapseArgs
+from synapse.plan.model import Plan
+from synapse.plan.phases import GATEWAY, HIGHEST_BUILT
+from synapse.settings.machine import TargetKind
+from synapse.settings.pulumi_config import StackConfig
+from synapse.settings.settings import Settings
+
+
+def refuse_what_does_not_fit(plan: Plan) -> None:
+    """The first lock: nothing is registered unless everything up to the phase fits.
+
+    Raises:
+        pulumi.RunError: with every sum that is above its limit, and its cure.
+    """
+    problems = [
+        f"{verdict.rule}, {verdict.scope}: {verdict.sum}; {verdict.cure}"
+        for verdict in plan.refusals(plan.phase)
+    ]
+    phase = plan.phase_plan(plan.phase)
+    if not phase.built:
+        problems.append(
+            f"synapse:phase = {phase.number}: phase {phase.number} ({phase.title}: "
+            f"{phase.brings}) is not built yet; write {HIGHEST_BUILT}"
+        )
+    if problems:
+        raise pulumi.RunError(
+            "the stack is refused, nothing was touched:\n"
+            + "\n".join(f"  - {problem}" for problem in problems)
+        )
+    for verdict in plan.verdicts:
+        if not verdict.fits and verdict.severity == "warn":
+            pulumi.log.warn(f"{verdict.rule}: {verdict.sum}; {verdict.cure}")
+
+
+def build(plan: Plan, config: StackConfig) -> Synapse:
+    """Register the stack."""
+    applied = config.settings.target.kind is not TargetKind.RENDER
+    if applied:
+        _refuse_missing_secrets(plan, config)
+    return Synapse(
+        "synapse",
+        SynapseArgs(
+            plan=plan,
+            target=config.settings.target,
+            secrets=Secrets(config.hf_token, config.gateway_key, applied=applied),
+            build_command=_build_command(config.settings, plan),
+        ),
+    )
+
+
+def _refuse_missing_secrets(plan: Plan, config: StackConfig) -> None:
+    if plan.phase >= GATEWAY and config.gateway_key is None:
+        raise pulumi.RunError(
+            "synapse:gateway_key is not set, and phase 3 asks every caller for a key; set it with "
+            '`pulumi config set --secret synapse:gateway_key "sk-$(openssl rand -hex 24)"`'
+        )
+    if plan.engine.gated and config.hf_token is None:
+        pulumi.log.warn(
+            f"{plan.engine.repository} is behind a licence, and synapse:hf_token is not set; set "
+            "it with `pulumi config set --secret synapse:hf_token`, or choose other engine.weights"
+        )
+
+
+def _build_command(settings: Settings, plan: Plan) -> str | None:
+    """The command line that builds and pushes the engine's image."""
+    build = settings.engine.build
+    if build is None:
+        return None
+    tool, image, context = map(shlex.quote, (build.tool, plan.engine.image, build.context))
+    return f"{tool} build --tag {image} {context} && {tool} push {image}"

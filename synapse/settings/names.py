@@ -1,0 +1,13 @@
+"""Fixed names of the stack's workloads and Services: clients, runbooks and the ledger use them."""
+
+OLLAMA = "ollama"
+GATEWAY = "litellm-proxy"
+TTS = "coqui-tts"
+STT = "speaches"
+OLLAMA_PULL = "ollama-pull"
+ENGINE_PULL = "engine-pull"
+RESTART = "litellm-restart"
+MONITORING = "monitoring"
+OPERATOR_POD = "kubectl-run"
+
+ALL = (OLLAMA, GATEWAY, TTS, STT, OLLAMA_PULL, ENGINE_PULL, RESTART, MONITORING, OPERATOR_POD)
