@@ -4,11 +4,11 @@ import shlex
 
 import pulumi
 
-from synapse.components.secrets import Secrets
+from synapse.components.secrets import Apply, Omit, Seal, Secrets
 from synapse.components.stack import Synapse, SynapseArgs
 from synapse.plan.model import Plan
 from synapse.plan.phases import GATEWAY, HIGHEST_BUILT
-from synapse.settings.machine import TargetKind
+from synapse.settings.machine import Target, TargetKind
 from synapse.settings.pulumi_config import StackConfig
 from synapse.settings.settings import Settings
 
@@ -41,18 +41,27 @@ def refuse_what_does_not_fit(plan: Plan) -> None:
 
 def build(plan: Plan, config: StackConfig) -> Synapse:
     """Register the stack."""
-    applied = config.settings.target.kind is not TargetKind.RENDER
-    if applied:
+    handling = _handling(config.settings.target)
+    if not isinstance(handling, Omit):
         _refuse_missing_secrets(plan, config)
     return Synapse(
         "synapse",
         SynapseArgs(
             plan=plan,
             target=config.settings.target,
-            secrets=Secrets(config.hf_token, config.gateway_key, applied=applied),
+            secrets=Secrets(config.hf_token, config.gateway_key, handling),
             build_command=_build_command(config.settings, plan),
         ),
     )
+
+
+def _handling(target: Target) -> Apply | Omit | Seal:
+    """Secrets in clear text never go into a rendered file."""
+    if target.kind is not TargetKind.RENDER:
+        return Apply()
+    if target.secrets == "sealed" and target.sealing_certificate:
+        return Seal(target.sealing_certificate)
+    return Omit()
 
 
 def _refuse_missing_secrets(plan: Plan, config: StackConfig) -> None:

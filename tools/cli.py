@@ -12,8 +12,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from synapse.settings.problems import SettingsError
+from tools.render import render
+from tools.sim_stack import SimStackError
 from tools.simforge import SIMFORGE_PROGRAMS, Remains, SimForge, SimForgeError
 from tools.toolchain import Origin, ToolchainError, ensure, load_versions, resolve
+from tools.up import bring_up, tear_down
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 console = Console()
@@ -23,7 +27,7 @@ console = Console()
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
-    except (ToolchainError, SimForgeError) as error:
+    except (ToolchainError, SimForgeError, SimStackError, SettingsError) as error:
         Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
@@ -72,6 +76,40 @@ def state_dir() -> Path:
     """`$SYNAPSE_STATE`, else `.synapse/` in the project."""
     chosen = os.environ.get("SYNAPSE_STATE")
     return Path(chosen).expanduser() if chosen else Path(__file__).parents[1] / ".synapse"
+
+
+@app.command("up")
+def bring_stack_up(
+    phase: Annotated[
+        int | None, typer.Option(help="Bring the stack to the end of this phase.")
+    ] = None,
+) -> None:
+    """Bring the stack up on the simulated forge; default: the highest phase that is built."""
+    with _one_line_errors():
+        status = bring_up(state_dir().absolute(), phase, console)
+    raise typer.Exit(status)
+
+
+@app.command("down")
+def tear_stack_down() -> None:
+    """End the simulated forge, and remove cluster and state."""
+    with _one_line_errors():
+        tear_down(state_dir().absolute())
+
+
+@app.command("render")
+def render_manifests(
+    config: Annotated[Path, typer.Option(help="Stack file.")] = Path("Pulumi.forge.yaml"),
+    phase: Annotated[int | None, typer.Option(help="Default: the stack file's.")] = None,
+    directory: Annotated[Path, typer.Option(help="Receives the manifests.")] = Path("rendered"),
+    seal_with: Annotated[
+        Path | None, typer.Option(help="Certificate to seal the Secrets with; default: left out.")
+    ] = None,
+) -> None:
+    """Write the stack's manifests to files, for GitOps; Secrets are left out, or sealed."""
+    with _one_line_errors():
+        count = render(config, phase, directory, seal_with, console)
+    console.print(f"{count} manifests in {directory}", highlight=False)
 
 
 def _sim_dir() -> Path:

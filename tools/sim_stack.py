@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,8 @@ PULUMI_PROGRAMS = (
     "pulumi-resource-command",
 )
 # What an earlier run has put into the stack's file, and the next one has to find again.
-_KEPT = ("encryptionsalt",)
+_SALT = "encryptionsalt"
+_KEPT = (_SALT,)
 _KEPT_CONFIG = (f"{PROJECT}:gateway_key",)
 
 
@@ -65,8 +66,15 @@ class SimStack:
     def _backend(self) -> Path:
         return self.state_dir / "backend"
 
-    def prepare(self, settings: Path, phase: int) -> None:
+    def prepare(
+        self, settings: Path, phase: int, target: Mapping[str, object] | None = None
+    ) -> None:
         """Make the stack, or bring its settings up to date with `settings` and `phase`.
+
+        Args:
+            settings: a stack file; it is only read.
+            phase: in place of the file's.
+            target: in place of the simulated forge.
 
         Raises:
             SimStackError: another run is at work on the stack, or Pulumi refuses.
@@ -74,11 +82,14 @@ class SimStack:
         for folder in (self._project_dir, self._backend):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._release_lock_of_the_dead()
-        self._write_passphrase()
-        self._write_config(settings, phase)
+        if _SALT not in yaml.safe_load(settings.read_text()):
+            self._write_passphrase()
+        self._write_config(
+            settings, phase, target or {"kind": "sim", "kubeconfig": str(self.kubeconfig)}
+        )
         if not (self._backend / ".pulumi" / "stacks" / PROJECT / f"{STACK}.json").exists():
             self.checked("-C", str(self._project_dir), "stack", "init", STACK, "--no-select")
-        if _KEPT_CONFIG[0] not in self._config_document()["config"]:
+        if target is None and _KEPT_CONFIG[0] not in self._config_document()["config"]:
             key = f"sk-{secrets.token_hex(24)}"
             self.checked(*self._of_stack("config", "set", "--secret", "gateway_key"), told=key)
 
@@ -118,11 +129,13 @@ class SimStack:
 
     def environment(self) -> dict[str, str]:
         """The environment in which Pulumi works on this stack."""
-        return {
+        environment = {
             **self.toolchain.environment(),
             "PULUMI_BACKEND_URL": f"file://{self._backend}",
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase_file),
         }
+        if self._passphrase_file.exists():  # else the settings are encrypted with the user's own
+            environment |= {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase_file)}
+        return environment
 
     @property
     def _passphrase_file(self) -> Path:
@@ -155,12 +168,12 @@ class SimStack:
         document: dict[str, dict[str, object]] = yaml.safe_load(self.config_file.read_text())
         return document
 
-    def _write_config(self, settings: Path, phase: int) -> None:
+    def _write_config(self, settings: Path, phase: int, target: Mapping[str, object]) -> None:
         before = self._config_document()
         document = yaml.safe_load(settings.read_text())
         config = document["config"]
         config[f"{PROJECT}:phase"] = phase
-        config[f"{PROJECT}:target"] = {"kind": "sim", "kubeconfig": str(self.kubeconfig)}
+        config[f"{PROJECT}:target"] = dict(target)
         document |= {key: before[key] for key in _KEPT if key in before}
         config |= {key: before["config"][key] for key in _KEPT_CONFIG if key in before["config"]}
         _write_private(self.config_file, yaml.safe_dump(document, sort_keys=False))

@@ -8,14 +8,17 @@ from synapse_policy.judging import Report
 
 EXACT_GIB = 0.02
 """For figures that both locks add up or look up: two printed decimals."""
-ENGINE_LESS_GIB = 0.5
+ENGINE_LESS_GIB = 0.25
 """By so much the plan may need less for an engine than the pack does."""
-ENGINE_MORE_GIB = 2.0
-"""By so much the plan may need more: its margin (0.3 above the pack's), repacked 4-bit weights
-(0.5), and what the two say about CUDA graphs (0.6 for models of 16 to 80 layers)."""
-OUTSIDE_GIB = 0.75
+ENGINE_MORE_GIB = 1.25
+"""By so much the plan may need more: its larger margin, repacked 4-bit weights (0.5), and what the
+two say about CUDA graphs inside the share."""
+CACHE_FRACTION = 0.15
+"""For the KV cache of one sequence: layers with a sliding window are padded to groups, 13 % for one
+model of 62 layers, and a sequence takes whole blocks."""
+OUTSIDE_GIB = 0.6
 """For what lies outside the engine's share: CUDA graphs before 0.17 scatter by more than that."""
-OUTSIDE_SGLANG_GIB = 1.5
+OUTSIDE_SGLANG_GIB = 0.9
 """SGLang leaves its work space outside its fraction as well, so both estimates lie there."""
 OLLAMA_GIB, OLLAMA_FRACTION = 0.5, 0.1
 """For a loaded model of Ollama's: its buffers are an estimate in both, the larger bound holds."""

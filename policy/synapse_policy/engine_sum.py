@@ -12,21 +12,26 @@ from synapse_policy.containers import Container
 from synapse_policy.reading import UnreadableError
 from synapse_policy.words import Addend, total_gib
 
+WEIGHTS, CACHE = "weights", "KV cache"
+"""How the lines begin that hardly differ between two honest sums."""
+
 _GIB = 2**30
 
 _MARGIN_GIB = 0.4
 """The rule for activations is out by at most 0.22 GiB in 90 % of 63 logs; about double."""
 _CONTEXT_GIB = 0.36
 """The driver's context, in no engine's budget (nvidia-smi beside the 0.9.2 log on an A100)."""
-_GRAPHS_GIB_A_LAYER = 0.026
-"""CUDA graphs: 0.81 GiB at 28 layers to 1.79 at 80 (0.19 on an H100)."""
-_EARLY_GRAPHS_GIB_A_LAYER, _EARLY_GRAPHS_MOST_GIB = 0.055, 1.59
-"""Before 0.17, scattered: 2.24 GiB at 36 layers, nine in ten below 1.59."""
+_GRAPHS_GIB_A_LAYER, _GRAPHS_LARGE_GIB_A_LAYER = 0.02, 0.026
+"""CUDA graphs (0.19): 0.79 GiB at 48 layers on an A10G; with an H100's larger batches 0.81 at 28
+layers to 1.79 at 80."""
+_EARLY_GRAPHS_GIB_A_LAYER, _EARLY_GRAPHS_MOST_GIB = 0.055, 3.46
+"""Before 0.17, scattered: 2.24 GiB at 36 layers, and 3.46 the most that was ever printed."""
 _SORTED_LOGITS, _LEAN_LOGITS = 9.7, 3.9
 """Copies of 32-bit logits that a sampling step holds, up to 0.16 and from 0.17 on."""
 _OUTSIDE_TORCH_GIB, _OUTSIDE_TORCH_PARALLEL_GIB = 0.25, 2.0
 _SMALL_CARD, _LARGE_CARD = (256, 2048), (1024, 8192)
-"""Default sequences and batched tokens below 70 GiB of memory, and from there on."""
+"""Default sequences and batched tokens; the large ones from 70 GiB on, and not on an A100."""
+_HOPPER = 9.0
 _SGLANG_LIKE_VLLM = "0.20.2"
 _UNBOUNDED = 32768
 """V0 runs a longer context in chunks of 2048 tokens, and a shorter one whole."""
@@ -121,11 +126,13 @@ def engine_sum(ask: EngineAsk, gpu_name: str) -> EngineSum:
     found = facts.engine_weights(ask.repository)
     sglang = ask.kind == "sglang"
     release = facts.vllm_release(_SGLANG_LIKE_VLLM if sglang else ask.version)
-    gpu_gib = facts.gpu(gpu_name).total_gib
+    gpu = facts.gpu(gpu_name)
+    gpu_gib = gpu.total_gib
     model = found.model.architecture
     length = ask.max_model_len or model.max_context_tokens
     whole = not release.v1 and length <= _UNBOUNDED
-    seqs, batch = _LARGE_CARD if release.v1 and gpu_gib >= 70 else _SMALL_CARD
+    large = release.v1 and gpu_gib >= 70 and float(gpu.compute_capability) >= _HOPPER
+    seqs, batch = _LARGE_CARD if large else _SMALL_CARD
     if whole:
         batch = max(length, batch)
     seqs, batch = ask.max_num_seqs or seqs, ask.max_num_batched_tokens or batch
@@ -139,8 +146,8 @@ def engine_sum(ask: EngineAsk, gpu_name: str) -> EngineSum:
     beside_torch = Addend(
         "outside PyTorch", _OUTSIDE_TORCH_PARALLEL_GIB if parallel else _OUTSIDE_TORCH_GIB
     )
-    graphs = Addend("CUDA graphs", _graphs_gib(model.layers, ask.eager, release.sampler))
-    weights = Addend("weights", found.format.weights_gib / ask.parallel)
+    graphs = Addend("CUDA graphs", _graphs_gib(model.layers, seqs, ask.eager, release.sampler))
+    weights = Addend(WEIGHTS, found.format.weights_gib / ask.parallel)
 
     window = model.sliding_window
     local = window.local_layers if window and release.hybrid_kv_manager else 0
@@ -148,7 +155,7 @@ def engine_sum(ask: EngineAsk, gpu_name: str) -> EngineSum:
     layer_tokens = (model.layers - local) * length + local * kept
     heads = max(1, model.kv_heads / ask.parallel)
     token_bytes = 2 * heads * model.head_dim * (1 if ask.small_kv else 2)
-    sequence = Addend(f"KV cache of {length} tokens", layer_tokens * token_bytes / _GIB)
+    sequence = Addend(f"{CACHE} of {length} tokens", layer_tokens * token_bytes / _GIB)
 
     working = (activations, beside_torch)
     inside_share = (weights, sequence, Addend("margin", _MARGIN_GIB))
@@ -171,9 +178,10 @@ def engine_sum(ask: EngineAsk, gpu_name: str) -> EngineSum:
     )
 
 
-def _graphs_gib(layers: int, eager: bool, sampler: str) -> float:
+def _graphs_gib(layers: int, seqs: int, eager: bool, sampler: str) -> float:
     if eager:
         return 0.0
     if sampler == "v1-lean":
-        return layers * _GRAPHS_GIB_A_LAYER
+        large = seqs >= _LARGE_CARD[0]
+        return layers * (_GRAPHS_LARGE_GIB_A_LAYER if large else _GRAPHS_GIB_A_LAYER)
     return min(layers * _EARLY_GRAPHS_GIB_A_LAYER, _EARLY_GRAPHS_MOST_GIB)

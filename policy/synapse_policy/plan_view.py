@@ -121,6 +121,7 @@ class EngineView(_View):
     sleep_mode: bool
     share_gib: float
     outside_gib: float
+    needs: tuple[LineView, ...]
     needs_gib: float
 
 

@@ -29,5 +29,7 @@ def shown(addends: Iterable[Addend], limit_gib: float) -> str:
     lines = tuple(addends)
     terms = " + ".join(f"{line.what} {line.gib:.2f}" for line in lines)
     sum_gib = total_gib(lines)
+    if len(lines) > 1:
+        terms += f" = {sum_gib:.2f}"
     sign = ">" if exceeds(sum_gib, limit_gib) else "<="
-    return f"{terms} = {sum_gib:.2f} GiB {sign} {limit_gib:.2f} GiB"
+    return f"{terms} GiB {sign} {limit_gib:.2f} GiB"

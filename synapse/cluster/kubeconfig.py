@@ -27,6 +27,12 @@ def find_config(target: Target) -> SingleConfig:
             "synapse:target.kind = render: manifests are written, there is no cluster to ask",
             "name the stack file of a cluster by --config",
         )
+    if target.kind is TargetKind.SIM and target.kubeconfig is None:
+        # Never the cluster that happens to be the current one.
+        raise ClusterError(
+            "synapse:target.kind = sim, and synapse:target.kubeconfig is not set",
+            "start the simulated forge with `make up`, and name its stack file by --config",
+        )
     files = _files(target)
     missing = [path for path in files if not path.is_file()]
     present = [(path, _read(path)) for path in files if path not in missing]

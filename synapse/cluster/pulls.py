@@ -16,6 +16,7 @@ from synapse.cluster.names import MODEL_ANNOTATION
 
 _KEPT_SECONDS = 3600
 _POLL_SECONDS = 1.0
+_PHASES_WITH_A_LOG = ("Running", "Succeeded", "Failed")
 # What the Job controller writes into a template to tell a Job's pods from another's.
 _CONTROLLER_LABELS = frozenset(
     {
@@ -120,11 +121,11 @@ def follow(cluster: Cluster, job: Job, timeout_seconds: float, say: Callable[[st
     metadata = job.metadata or ObjectMeta()
     namespace, name = metadata.namespace or "", metadata.name or ""
     deadline = time.monotonic() + timeout_seconds
-    said: dict[str, int] = {}
+    log = _Log(cluster, namespace, name, say)
     while True:
         how = _state(cluster, namespace, name)
         if not cluster.simulated:
-            _pass_on(cluster, namespace, name, said, deadline, say)
+            log.pass_on(deadline)
         if how is not Ended.RUNNING or time.monotonic() >= deadline:
             return how
         time.sleep(_POLL_SECONDS)
@@ -140,26 +141,39 @@ def _state(cluster: Cluster, namespace: str, name: str) -> Ended:
     return ended(found)
 
 
-def _pass_on(
-    cluster: Cluster,
-    namespace: str,
-    job: str,
-    said: dict[str, int],
-    deadline: float,
-    say: Callable[[str], None],
-) -> None:
-    """Say what each pod has logged since the last look; `said` counts the lines by pod."""
-    pods = cluster.call(
-        f"list the pods of {job}",
-        lambda client: list(client.list(Pod, namespace=namespace, labels={"job-name": job})),
-    )
-    for pod in pods:
-        name = (pod.metadata.name if pod.metadata else None) or ""
-        if not (pod.status and pod.status.phase in ("Running", "Succeeded", "Failed")):
-            continue
-        for number, line in enumerate(cluster.log_lines(namespace, name), start=1):
-            if number > said.get(name, 0):
-                said[name] = number
-                say(line)
-            if time.monotonic() >= deadline:
-                return
+class _Log:
+    """What the pods of a Job say, each line once."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, job: str, say: Callable[[str], None]
+    ) -> None:
+        self._cluster, self._namespace, self._job, self._say = cluster, namespace, job, say
+        self._lines_said: dict[str, int] = {}
+        self._unreadable: set[str] = set()
+
+    def pass_on(self, deadline: float) -> None:
+        """Say what each pod logs, until all of them are silent or the time is up."""
+        for pod in self._pods():
+            name = (pod.metadata.name if pod.metadata else None) or ""
+            if not (pod.status and pod.status.phase in _PHASES_WITH_A_LOG):
+                continue
+            try:
+                for number, line in enumerate(self._cluster.log_lines(self._namespace, name), 1):
+                    if number > self._lines_said.get(name, 0):
+                        self._lines_said[name] = number
+                        self._say(line)
+                    if time.monotonic() >= deadline:
+                        return
+            except ClusterError as error:
+                # The Job goes on without its log.
+                if name not in self._unreadable:
+                    self._unreadable.add(name)
+                    self._say(str(error))
+
+    def _pods(self) -> list[Pod]:
+        return self._cluster.call(
+            f"list the pods of {self._job}",
+            lambda client: list(
+                client.list(Pod, namespace=self._namespace, labels={"job-name": self._job})
+            ),
+        )

@@ -40,7 +40,7 @@ from synapse.components.pods import (
     scratch,
     secret_variable,
 )
-from synapse.components.secrets import Secrets, store
+from synapse.components.secrets import SecretName, Secrets, store
 from synapse.components.services import service_spec, url
 from synapse.plan.disk import ENGINE_CLAIM
 from synapse.plan.model import Plan
@@ -151,12 +151,10 @@ def _token(name: str, args: EngineArgs, child: pulumi.ResourceOptions) -> str | 
         return None
     return store(
         f"{name}-token",
-        _TOKEN_SECRET,
-        args.plan.namespace,
-        ENGINE_PULL,
+        SecretName(_TOKEN_SECRET, args.plan.namespace, ENGINE_PULL),
         {_TOKEN_KEY: args.secrets.hf_token},
-        applied=args.secrets.applied,
-        opts=child,
+        args.secrets.handling,
+        child,
     )
 
 

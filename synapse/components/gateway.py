@@ -47,7 +47,7 @@ from synapse.components.pods import (
     secret_variable,
 )
 from synapse.components.restart import Restart, RestartArgs
-from synapse.components.secrets import Secrets, store
+from synapse.components.secrets import Omit, SecretName, Secrets, store
 from synapse.components.services import service_spec, url
 from synapse.plan.model import Plan
 from synapse.plan.workloads import GATEWAY, GATEWAY_APP, OLLAMA
@@ -94,15 +94,7 @@ class Gateway(pulumi.ComponentResource):
             immutable=True,
             opts=child,
         )
-        key_secret = store(
-            f"{name}-key",
-            _KEY_SECRET,
-            plan.namespace,
-            GATEWAY_APP,
-            {_KEY: args.secrets.gateway_key or pulumi.Output.secret("")},
-            applied=args.secrets.applied,
-            opts=child,
-        )
+        key_secret = _key(name, args, child)
         NetworkPolicy(
             f"{name}-policy",
             metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP, service=GATEWAY),
@@ -141,6 +133,18 @@ class Gateway(pulumi.ComponentResource):
         Restart(f"{name}-restart", RestartArgs(plan), opts=child)
         self.url = pulumi.Output.from_input(url(GATEWAY, plan.namespace, SERVICE_PORT))
         self.register_outputs({"url": self.url})
+
+
+def _key(name: str, args: GatewayArgs, child: pulumi.ResourceOptions) -> str:
+    """Name of the Secret with the gateway's key; without a key it is the operator's to bring."""
+    values = {} if args.secrets.gateway_key is None else {_KEY: args.secrets.gateway_key}
+    return store(
+        f"{name}-key",
+        SecretName(_KEY_SECRET, args.plan.namespace, GATEWAY_APP),
+        values,
+        args.secrets.handling if values else Omit(),
+        child,
+    )
 
 
 def _variables() -> dict[str, str]:

@@ -20,7 +20,8 @@ def print_ledger(console: Console, plan: Plan, up_to_phase: int) -> None:
     """Print what the phases up to this one take, and whether it fits."""
     console.print(_headline(plan), highlight=False)
     console.print(_gpu_table(plan, up_to_phase))
-    console.print(_transitions_line(plan, up_to_phase), highlight=False)
+    if any(way.phases[0] <= up_to_phase for way in plan.transitions):
+        console.print(_transitions_line(plan, up_to_phase), highlight=False)
     if up_to_phase >= ENGINE:
         console.print(_engine_line(plan), highlight=False)
     console.print(_ram_table(plan, up_to_phase))
@@ -55,8 +56,6 @@ def _gpu_table(plan: Plan, up_to_phase: int) -> Table:
 
 def _transitions_line(plan: Plan, up_to_phase: int) -> str:
     ways = [way for way in plan.transitions if way.phases[0] <= up_to_phase]
-    if not ways:
-        return ""
     peak = max(ways, key=lambda way: way.peak_gib)
     return (
         f"{len(ways)} transitions, what leaves is gone before anything enters; the largest peak is "
@@ -69,7 +68,8 @@ def _engine_line(plan: Plan) -> str:
     return (
         f"{engine.kind} {engine.version}, {engine.model}: needs {added(engine.needs)}, "
         f"has {engine.share_gib:.1f} GiB ({engine.gpu_memory_utilization:.2f} × "
-        f"{plan.gpu.total_gib:.2f}); KV cache {engine.kv_gib:.1f} GiB, {engine.kv_tokens:,} tokens\n"
+        f"{plan.gpu.total_gib:.2f}); KV cache {engine.kv_gib:.1f} GiB, "
+        f"{engine.kv_tokens:,} tokens\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The plan: what will run, what it takes, and whether that fits. Plain data, and all readers' source.
+"""The plan: what will run, what it takes, whether that fits. Plain data for all readers.
 
 Memory is in GiB and CPU in cores throughout. A number that two readers need stands here once.
 """

@@ -1,5 +1,6 @@
 """Every comparison of a sum with its limit, with the sum in words and the cure."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from synapse.plan import phases
@@ -108,7 +109,7 @@ def _vram_cure(members: Sequence[GpuMember], gpu: GpuBudget, engine: EnginePlan)
     all_gib = sum(member.vram_gib for member in members)
     old = [member.workload for member in members if "/" in member.workload]
     engine_gib, speech_gib = gib_of(engine.service), gib_of(TTS)
-    awake = engine_gib > 0 and within(engine.share_gib + engine.outside_gib, engine_gib)
+    awake = math.isclose(engine_gib, engine.share_gib + engine.outside_gib)
     cures = []
     if awake:
         free_gib = gpu.ceiling_gib - (all_gib - engine_gib) - engine.outside_gib
@@ -234,11 +235,6 @@ def ollama_verdicts(ollama: OllamaPlan, workloads: Sequence[Workload]) -> Iterat
 
 def ram_verdicts(sums: Sequence[RamSum]) -> Iterator[Verdict]:
     """Planned use, limits and requests of each phase and state."""
-    cures = {
-        "planned": "load fewer or smaller models in Ollama, or lower memory requests",
-        "limits": "lower ollama.memory_gib or another memory limit",
-        "requests": "lower a memory request",
-    }
     for one in sums:
         fits = within(one.sum_gib, one.limit_gib)
         yield Verdict(
@@ -247,8 +243,19 @@ def ram_verdicts(sums: Sequence[RamSum]) -> Iterator[Verdict]:
             phases=(one.phase,),
             fits=fits,
             sum=f"{added(one.lines)} {_compared(one.sum_gib, one.limit_gib)}",
-            cure="" if fits else cures[one.kind],
+            cure="" if fits else _ram_cure(one),
         )
+
+
+def _ram_cure(one: RamSum) -> str:
+    if one.kind == "planned":
+        return "load fewer or smaller models in Ollama, or lower memory requests"
+    if one.kind == "requests":
+        return "lower a memory request"
+    ollama_gib = sum(line.gib for line in one.lines if line.what == OLLAMA)
+    left_gib = math.floor(10 * (ollama_gib - (one.sum_gib - one.limit_gib))) / 10
+    to = f" to {left_gib:.1f}" if left_gib > 0 else ""
+    return f"lower ollama.memory_gib{to} or another memory limit"
 
 
 def cpu_verdicts(

@@ -194,7 +194,7 @@ def _labels(value: dict[str, str]) -> dict[str, str]:
     for key, label in value.items():
         if not (_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(label)):
             raise refusal(
-                f"labels of Kubernetes (letters, digits, '-', '_', '.'), not {key}: {label}",
+                f"labels of Kubernetes (letters, digits, '-', '_', '.'), not those of {key}",
                 "copy them from `kubectl get pod --show-labels`",
             )
     return value

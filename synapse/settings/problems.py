@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 
 from synapse.settings.rules import BROKEN_RULES, Location, rules_broken_beside, section_within
 
-_SECRET_KEYS = ("hf_token", "gateway_key")
+SECRET_KEYS = ("hf_token", "gateway_key")
 _LOOKS_SECRET = re.compile(r"\bhf_|\bsk-|token|secret|password|api_?key", re.IGNORECASE)
+_HIDDEN = "(hidden)"
 _LONGEST_VALUE = 60
 _LONGEST_NUMBER = 10**18
 _WANTED = {
@@ -96,7 +97,10 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
                 kind.split("_", maxsplit=1)[0],
                 (details["msg"].removeprefix("Input should be "), "write a value of that type"),
             )
-    return Problem(_dotted(location), _shown_at(location, details), allowed, cure)
+    shown = _shown_at(location, details)
+    if shown == _HIDDEN and details["type"] == "refused" and location[-1] not in SECRET_KEYS:
+        cure = "renew the secret that stood here in clear text"  # a cure may repeat the value
+    return Problem(_dotted(location), shown, allowed, cure)
 
 
 def _shown_at(location: Location, details: ErrorDetails) -> str:
@@ -104,8 +108,8 @@ def _shown_at(location: Location, details: ErrorDetails) -> str:
         return ""
     shown = _shown(details["input"])
     unknown_key = details["type"] == "extra_forbidden" and _LOOKS_SECRET.search(str(location[-1]))
-    if unknown_key or any(part in _SECRET_KEYS for part in location):
-        return "(hidden)"
+    if unknown_key or any(part in SECRET_KEYS for part in location):
+        return _HIDDEN
     return shown
 
 
@@ -114,7 +118,7 @@ def _shown(value: object) -> str:
         return "null"
     text = _bounded.repr(value)
     if _LOOKS_SECRET.search(text):
-        return "(hidden)"
+        return _HIDDEN
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 

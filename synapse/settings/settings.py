@@ -70,10 +70,11 @@ class Settings(Section):
         (), description="callers from other namespaces"
     )
     hf_token: SecretIsSet = Field(
-        False, description="secret: Hugging Face token, for models behind a licence"
+        False, description="Hugging Face token, for models behind a licence; default: none"
     )
     gateway_key: SecretIsSet = Field(
-        False, description="secret: the gateway's master key, starts with sk-; phase 3 and later"
+        False,
+        description="the gateway's master key, starts with sk-, from phase 3 on; default: none",
     )
 
     @rule("ollama.default_model", "ollama.models", "gateway.routes.*.model")

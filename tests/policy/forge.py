@@ -1,4 +1,4 @@
-"""The forge as the pack is shown it: FORGE.md's numbers, written out and not computed by the plan."""
+"""The forge as the pack is shown it: its numbers written out, and not computed by the plan."""
 
 import copy
 from typing import Any
@@ -57,16 +57,13 @@ def plan(phase: int = 3) -> Json:
         before + more for before, more in zip(base, (20 + 0.5, 32 + 2, 20 + 0.5), strict=True)
     )
     gateway = tuple(
-        before + more
-        for before, more in zip(engine, (6.0625, 12.25, 6.0625), strict=True)
+        before + more for before, more in zip(engine, (6.0625, 12.25, 6.0625), strict=True)
     )
     tts = tuple(
         before + more
         for before, more in zip(gateway, (8 - 20 + 6, 12 - 32 + 16, 8 - 20 + 6), strict=True)
     )
-    chat_with_stt = tuple(
-        before + more for before, more in zip(gateway, (6, 16, 6), strict=True)
-    )
+    chat_with_stt = tuple(before + more for before, more in zip(gateway, (6, 16, 6), strict=True))
     return copy.deepcopy(
         {
             "schema_version": 1,
@@ -93,9 +90,7 @@ def plan(phase: int = 3) -> Json:
             "workloads": [
                 _workload("ollama", "deployment", 1, 32, 96, planned_ram_gib=OLLAMA_RAM_GIB),
                 _workload("ollama-pull", "job", 1, 0.5, 1, replicas=2),
-                _workload(
-                    "vllm-inference", "deployment", 2, 20, 32, gpus=1, vram_gib=ENGINE_GIB
-                ),
+                _workload("vllm-inference", "deployment", 2, 20, 32, gpus=1, vram_gib=ENGINE_GIB),
                 _workload("engine-pull", "job", 2, 0.5, 2),
                 _workload("litellm-proxy", "deployment", 3, 2, 4, replicas=2, surge=1),
                 _workload("litellm-restart", "cron-job", 3, 0.0625, 0.25),
@@ -163,6 +158,11 @@ def plan(phase: int = 3) -> Json:
                 "sleep_mode": False,
                 "share_gib": SHARE_GIB,
                 "outside_gib": OUTSIDE_GIB,
+                "needs": [
+                    {"what": "weights", "gib": 5.34},
+                    {"what": "KV cache of one longest sequence", "gib": 1.0},
+                    {"what": "the rest", "gib": 1.86},
+                ],
                 "needs_gib": 8.2,
             },
         }
@@ -300,7 +300,10 @@ def resources(phase: int = 3) -> dict[str, tuple[str, Json]]:
         },
         3: {
             "gateway": ("apps/v1:Deployment", gateway()),
-            "restart": ("batch/v1:CronJob", {"metadata": {"name": "litellm-restart"}, "spec": cron}),
+            "restart": (
+                "batch/v1:CronJob",
+                {"metadata": {"name": "litellm-restart"}, "spec": cron},
+            ),
         },
         4: {"tts": ("apps/v1:Deployment", tts())},
     }

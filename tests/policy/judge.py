@@ -1,13 +1,14 @@
 """Runs the pack's rules as the engine does: arguments as proxies, violations into a list."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pulumi_policy import (
     Policy,
     PolicyCustomTimeouts,
     PolicyResource,
     PolicyResourceOptions,
+    ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
     StackValidationArgs,
@@ -27,6 +28,7 @@ Resources = Mapping[str, tuple[str, Json]]
 class Violation(NamedTuple):
     rule: str
     message: str
+    urn: str | None
 
 
 def _options() -> PolicyResourceOptions:
@@ -58,8 +60,11 @@ def judge_resource(
     return found
 
 
-def _collect(rule: Policy, found: list[Violation]) -> Any:
-    return lambda message, urn=None: found.append(Violation(rule.name, message))
+def _collect(rule: Policy, found: list[Violation]) -> ReportViolation:
+    def collect(message: str, urn: str | None = None) -> None:
+        found.append(Violation(rule.name, message, urn))
+
+    return collect
 
 
 def judge_root(plan: Json) -> list[Violation]:
@@ -67,7 +72,9 @@ def judge_root(plan: Json) -> list[Violation]:
     return judge_resource(ROOT_TYPE, {"plan": plan}, "synapse")
 
 
-def judge_stack(resources: Resources, *, root: bool = True, outside: Resources | None = None) -> list[Violation]:
+def judge_stack(
+    resources: Resources, *, root: bool = True, outside: Resources | None = None
+) -> list[Violation]:
     """What the stack rules say, after a root was judged that carried the plan."""
     shown = [_shown(name, *one, below_root=root) for name, one in resources.items()]
     shown += [_shown(name, *one, below_root=False) for name, one in (outside or {}).items()]

@@ -29,6 +29,8 @@ def _set(*path: str | int, by: float) -> Callable[[Json], None]:
         (_set("gpu", "devices", by=1), "gpu.devices"),
         (_set("engine", "share_gib", by=-0.1), "engine.share_gib"),
         (_set("engine", "needs_gib", by=-2), "engine.needs_gib"),
+        (_set("engine", "needs", 0, "gib", by=-0.1), "engine.needs, weights"),
+        (_set("engine", "needs", 1, "gib", by=-0.2), "engine.needs, KV cache"),
         (_set("engine", "needs_gib", by=4), "engine.needs_gib"),
         (_set("engine", "outside_gib", by=-1.2), "engine.outside_gib"),
         (_set("workloads", 2, "vram_gib", by=-1), "workload vllm-inference vram_gib"),
@@ -48,9 +50,7 @@ def _set(*path: str | int, by: float) -> Callable[[Json], None]:
         (_set("volumes", 0, "usable_gib", by=39), "usable_gib of ollama-models"),
     ],
 )
-def test_a_plan_with_one_wrong_figure_disagrees(
-    change: Callable[[Json], None], what: str
-) -> None:
+def test_a_plan_with_one_wrong_figure_disagrees(change: Callable[[Json], None], what: str) -> None:
     made = plan()
     assert not said(judge_root(made), "plan-agrees")
     change(made)

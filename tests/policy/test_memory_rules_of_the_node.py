@@ -13,7 +13,7 @@ CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 
 
 def container_of(made: Json) -> Json:
-    (container,) = made["spec"]["template"]["spec"]["containers"]
+    container: Json = made["spec"]["template"]["spec"]["containers"][0]
     return container
 
 
@@ -95,18 +95,18 @@ def test_old_services_count_although_no_resource_shows_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantity", "gib"),
+    "quantity",
     [
-        ("96Gi", 96),
-        ("98304Mi", 96),
-        ("103079215104", 96),
-        ("103079215104000m", 96),
-        ("103.079215104G", 96),
-        ("103.079215104e9", 96),
-        ("0.09375Ti", 96),
+        "96Gi",
+        "98304Mi",
+        "103079215104",
+        "103079215104000m",
+        "103.079215104G",
+        "103.079215104e9",
+        "0.09375Ti",
     ],
 )
-def test_every_spelling_of_a_quantity_is_read(quantity: str, gib: float) -> None:
+def test_every_spelling_of_a_quantity_is_read(quantity: str) -> None:
     judge_root(plan())
     made = forge.ollama()
     container_of(made)["resources"]["limits"]["memory"] = quantity

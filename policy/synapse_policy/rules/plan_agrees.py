@@ -4,7 +4,7 @@ from pulumi_policy import ResourceValidationArgs
 
 from synapse_policy import agreement, facts
 from synapse_policy.agreement import EXACT_GIB, Comparison
-from synapse_policy.engine_sum import engine_sum
+from synapse_policy.engine_sum import CACHE, WEIGHTS, engine_sum
 from synapse_policy.files import FULL_FRACTION, planned_files
 from synapse_policy.gpu_states import (
     State,
@@ -55,6 +55,11 @@ def _engine(plan: PlanView, comparison: Comparison) -> None:
         agreement.ENGINE_LESS_GIB,
         agreement.ENGINE_MORE_GIB,
     )
+    for line, fraction in ((WEIGHTS, 0.0), (CACHE, agreement.CACHE_FRACTION)):
+        of_plan = sum(one.gib for one in plan.engine.needs if one.what.startswith(line))
+        of_pack = sum(one.gib for one in own.needs if one.what.startswith(line))
+        tolerance_gib = EXACT_GIB + fraction * of_pack
+        comparison.figures(f"engine.needs, {line}", of_plan, of_pack, tolerance_gib)
     comparison.figures(
         "engine.outside_gib", plan.engine.outside_gib, own.outside_gib, _outside_gib(plan)
     )

@@ -42,7 +42,15 @@ def check_stack(args: StackValidationArgs, report: Report) -> None:
 
 
 def _all(plan: PlanView, shares: Mapping[str, Share]) -> list[State]:
-    return [*states(plan, shares), *(way.peak for way in ways(plan, shares))]
+    at_rest = states(plan, shares)
+    most_gib = {one.label: total_gib(one.addends) for one in at_rest}
+    # A way that takes no more than the state at its end is judged with that state.
+    higher = (
+        way.peak
+        for way in ways(plan, shares)
+        if total_gib(way.peak.addends) > most_gib[f'state "{way.target}"']
+    )
+    return [*at_rest, *higher]
 
 
 def _judge(plan: PlanView, found: Iterable[State], report: Report) -> None:

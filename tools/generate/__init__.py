@@ -1,0 +1,1 @@
+"""Documents that are made from the models, so that no default stands twice."""

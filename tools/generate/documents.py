@@ -1,0 +1,32 @@
+"""The documents, and where each lies."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from synapse.plan.model import Plan
+from synapse.settings.settings import Settings
+from tools.generate.configuration_page import configuration_page
+from tools.generate.plan_page import plan_page
+from tools.generate.project_config import with_config
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file and the text that it should hold."""
+
+    path: Path
+    text: str
+
+
+def documents(root: Path) -> Iterator[Document]:
+    """Make every document; of Pulumi.yaml only the config section is made, the rest stays."""
+    project = root / "Pulumi.yaml"
+    yield Document(project, with_config(project.read_text(encoding="utf-8"), Settings))
+    yield Document(root / "docs" / "configuration.md", configuration_page(Settings))
+    schema = Plan.model_json_schema(mode="serialization")
+    yield Document(
+        root / "docs" / "plan.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    )
+    yield Document(root / "docs" / "plan.md", plan_page(schema))
