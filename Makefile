@@ -87,6 +87,7 @@ lint: $(VENV)/development ## formatting, lint, types, generated files in step
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
+	@$(RUN) -m mypy policy/__main__.py
 	@$(RUN) -m tools.generate --check
 
 .PHONY: generate

@@ -40,7 +40,7 @@ class Answer:
     @property
     def ok(self) -> bool:
         """Whether the service answered, and with success."""
-        return httpx2.codes.is_success(self.status) and not self.by_api_server
+        return httpx2.codes.is_success(self.status)
 
 
 class Cluster:

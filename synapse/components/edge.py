@@ -12,10 +12,11 @@ _API_VERSION = "traefik.io/v1alpha1"
 
 @dataclass(frozen=True)
 class RouteArgs:
-    """A host, the Service behind it, and the paths that are let in."""
+    """A host, the Service behind it with its `app` label, and the paths that are let in."""
 
     host: str
     service: str
+    app: str
     port: int
     paths: tuple[str, ...]
     namespace: str
@@ -39,7 +40,7 @@ class HttpsRoute(pulumi.ComponentResource):
             f"{name}-route",
             api_version=_API_VERSION,
             kind="IngressRoute",
-            metadata=metadata(args.service, args.namespace, args.service),
+            metadata=metadata(args.service, args.namespace, args.app),
             spec={
                 "entryPoints": ["websecure"],
                 "routes": [

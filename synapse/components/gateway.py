@@ -89,7 +89,7 @@ class Gateway(pulumi.ComponentResource):
         config_name = content_name("litellm-config", content)
         config = ConfigMap(
             f"{name}-config",
-            metadata=metadata(config_name, plan.namespace, GATEWAY_APP, service=GATEWAY),
+            metadata=metadata(config_name, plan.namespace, GATEWAY_APP),
             data={_CONFIG_FILE: content},
             immutable=True,
             opts=child,
@@ -97,7 +97,7 @@ class Gateway(pulumi.ComponentResource):
         key_secret = _key(name, args, child)
         NetworkPolicy(
             f"{name}-policy",
-            metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP, service=GATEWAY),
+            metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP),
             spec=policy(
                 {"app": GATEWAY_APP},
                 admit([traefik(), *callers_of(GATEWAY, plan.callers)], PORT),
@@ -107,9 +107,7 @@ class Gateway(pulumi.ComponentResource):
         )
         PodDisruptionBudget(
             f"{name}-budget",
-            metadata=metadata(
-                GATEWAY, plan.namespace, GATEWAY_APP, service=GATEWAY, annotations=SKIP_AWAIT
-            ),
+            metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP, annotations=SKIP_AWAIT),
             spec=PodDisruptionBudgetSpecArgs(
                 max_unavailable=1,
                 selector=LabelSelectorArgs(match_labels={"app": GATEWAY_APP}),
@@ -118,15 +116,13 @@ class Gateway(pulumi.ComponentResource):
         )
         Deployment(
             f"{name}-deployment",
-            metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP, service=GATEWAY),
+            metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP),
             spec=_deployment(plan, config_name, key_secret),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[config]),
         )
         Service(
             f"{name}-service",
-            metadata=metadata(
-                GATEWAY, plan.namespace, GATEWAY_APP, service=GATEWAY, annotations=SKIP_AWAIT
-            ),
+            metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP, annotations=SKIP_AWAIT),
             spec=service_spec(GATEWAY_APP, {"http": (SERVICE_PORT, PORT)}),
             opts=child,
         )
@@ -200,7 +196,7 @@ def _deployment(plan: Plan, config_name: str, key_secret: str) -> DeploymentSpec
         ),
         selector=LabelSelectorArgs(match_labels={"app": GATEWAY_APP}),
         template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(GATEWAY_APP, GATEWAY)),
+            metadata=ObjectMetaArgs(labels=labels(GATEWAY_APP)),
             spec=PodSpecArgs(
                 containers=[container],
                 volumes=[

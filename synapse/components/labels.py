@@ -2,6 +2,8 @@
 
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from synapse.plan.workloads import GATEWAY, GATEWAY_APP
+
 # The objects that are awaited are the Deployments and Jobs: a Service's own awaiter costs ten
 # seconds and says nothing more, and a claim binds only when its first pod is placed.
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
@@ -11,11 +13,15 @@ MODEL_ANNOTATION = "synapse/model"
 MODELS_ANNOTATION = "synapse/models"
 
 
-def labels(app: str, name: str | None = None) -> dict[str, str]:
+# The gateway is selected by a shorter label than its name: runbooks say `-l app=litellm`.
+_NAMED_OTHERWISE = {GATEWAY_APP: GATEWAY}
+
+
+def labels(app: str) -> dict[str, str]:
     """The labels of everything that belongs to one service."""
     return {
         "app": app,
-        "app.kubernetes.io/name": name or app,
+        "app.kubernetes.io/name": _NAMED_OTHERWISE.get(app, app),
         "app.kubernetes.io/part-of": "synapse",
     }
 
@@ -24,11 +30,9 @@ def metadata(
     name: str,
     namespace: str,
     app: str,
-    *,
-    service: str | None = None,
     annotations: dict[str, str] | None = None,
 ) -> ObjectMetaArgs:
     """Name, namespace and labels of one object; names are explicit, without a suffix."""
     return ObjectMetaArgs(
-        name=name, namespace=namespace, labels=labels(app, service), annotations=annotations
+        name=name, namespace=namespace, labels=labels(app), annotations=annotations
     )

@@ -14,7 +14,7 @@ from synapse.components.ollama import Ollama, OllamaArgs
 from synapse.components.secrets import Secrets
 from synapse.plan import phases
 from synapse.plan.model import Plan
-from synapse.plan.workloads import GATEWAY, OLLAMA
+from synapse.plan.workloads import GATEWAY, GATEWAY_APP, OLLAMA
 from synapse.settings.machine import Target, TargetKind
 
 # What clients need of a service; metrics and pages for administrators are not among them.
@@ -62,7 +62,7 @@ class Synapse(pulumi.ComponentResource):
         ):
             if plan.phase >= phase:
                 # Each phase waits for the one before, and so is taken down before it.
-                last = build(args, pulumi.ResourceOptions.merge(below, _after(last)))
+                last = build(args, _upon(last, below))
         self.register_outputs(dict(self.endpoints))
 
     def _ollama(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
@@ -70,7 +70,9 @@ class Synapse(pulumi.ComponentResource):
         built = Ollama(OLLAMA, OllamaArgs(plan), opts)
         self.endpoints["ollama"] = built.url
         if plan.ollama.ingress_host:
-            _https(plan, OLLAMA, plan.ollama.ingress_host, ollama.PORT, opts)
+            _https(
+                plan, OLLAMA, OLLAMA, plan.ollama.ingress_host, ollama.PORT, _upon(built, opts)
+            )
         return built
 
     def _engine(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
@@ -83,17 +85,25 @@ class Synapse(pulumi.ComponentResource):
         built = Gateway("gateway", GatewayArgs(plan, args.secrets), opts)
         self.endpoints["gateway"] = built.url
         if plan.gateway.host:
-            public = _https(plan, GATEWAY, plan.gateway.host, gateway.SERVICE_PORT, opts)
+            public = _https(
+                plan,
+                GATEWAY,
+                GATEWAY_APP,
+                plan.gateway.host,
+                gateway.SERVICE_PORT,
+                _upon(built, opts),
+            )
             self.endpoints["public"] = public.url
         return built
 
 
 def _https(
-    plan: Plan, service: str, host: str, port: int, opts: pulumi.ResourceOptions
+    plan: Plan, service: str, app: str, host: str, port: int, opts: pulumi.ResourceOptions
 ) -> HttpsRoute:
     args = RouteArgs(
         host=host,
         service=service,
+        app=app,
         port=port,
         paths=_PATHS[service],
         namespace=plan.namespace,
@@ -102,8 +112,10 @@ def _https(
     return HttpsRoute(f"{service}-https", args, opts)
 
 
-def _after(resource: pulumi.Resource) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(depends_on=[resource])
+def _upon(lower: pulumi.Resource, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Made after the lower one, and so taken down before it."""
+    after = pulumi.ResourceOptions(depends_on=[lower])
+    return pulumi.ResourceOptions.merge(opts, after)
 
 
 def _provider(name: str, target: Target, parent: pulumi.Resource) -> pulumi_kubernetes.Provider:

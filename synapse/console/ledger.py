@@ -13,6 +13,7 @@ from synapse.plan.phases import ENGINE
 from synapse.plan.verdicts import added, within
 
 _BAR_CELLS = 10
+_NUMBERS = {"sum", "limit", "planned", "limits", "files", "usable", "size"}
 _FULL, _EMPTY = "█", "░"
 
 
@@ -132,9 +133,12 @@ def _said(verdict: Verdict) -> str:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.collapse_padding = True
     for column in columns:
-        number = column in {"sum", "limit", "planned", "limits", "requests", "files", "usable"}
-        table.add_column(column, justify="right" if number or column == "size" else "left")
+        number = column in _NUMBERS
+        table.add_column(
+            column, justify="right" if number else "left", no_wrap=number, overflow="fold"
+        )
     return table
 
 

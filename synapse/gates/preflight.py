@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from synapse.catalogue import UnknownEntryError, load_catalogue
-from synapse.cluster.names import GPU_PRODUCT_LABEL, GPU_RESOURCE
+from synapse.cluster.names import GPU_RESOURCE
 from synapse.gates.snapshot import ClusterSnapshot, NodeSeen
 from synapse.plan import phases
 from synapse.plan.model import Plan, WorkloadKind
@@ -137,7 +137,7 @@ def node_memory(plan: Plan, node: NodeSeen) -> Finding:
         "node-memory",
         node.memory_gib + _ROUNDING_GIB >= wanted_gib,
         f"{node.memory_gib:.1f} GiB for pods",
-        f"at least {wanted_gib:g} GiB ({_because(planned_gib >= _LEAST_MEMORY_GIB, 'node')})",
+        f"at least {wanted_gib:g} GiB ({_because(planned_gib >= _LEAST_MEMORY_GIB, 'the plan')})",
         f"set synapse:node.allocatable_memory_gib to {int(node.memory_gib)} and plan again"
         if enough_at_all
         else f"use a node with {_LEAST_MEMORY_GIB} GiB of RAM or more",
@@ -145,7 +145,7 @@ def node_memory(plan: Plan, node: NodeSeen) -> Finding:
 
 
 def _because(planned: bool, key: str) -> str:
-    return f"the plan's, synapse:{key}" if planned else "the guide's least"
+    return key if planned else "the guide's least"
 
 
 def node_storage(plan: Plan, seen_gib: float) -> Finding:
@@ -195,7 +195,7 @@ def gpu_model(plan: Plan, product: str) -> Finding:
     return _finding(
         "gpu-model",
         name == plan.gpu.model,
-        f"{product} ({GPU_PRODUCT_LABEL})",
+        product,
         plan.gpu.model,
         f"set synapse:gpu.model to {name} and plan again"
         if name
@@ -220,7 +220,7 @@ def runtime_class(plan: Plan, snapshot: ClusterSnapshot) -> Finding:
 def hf_token(settings: Settings, plan: Plan) -> Finding:
     """A model behind a licence has a token to be downloaded with."""
     if not plan.engine.gated:
-        return _finding("hf-token", True, f"{plan.engine.repository} is open", "none", "")
+        return _finding("hf-token", True, "not needed", f"none for {plan.engine.model}", "")
     return _there(
         "hf-token",
         f"a token for {plan.engine.repository}, which is gated",
@@ -238,7 +238,7 @@ def traefik(snapshot: ClusterSnapshot) -> Finding:
     """Traefik's own ingress resource is known."""
     return _there(
         "traefik",
-        f"CustomResourceDefinition {INGRESS_ROUTES}",
+        f"CRD {INGRESS_ROUTES}",
         INGRESS_ROUTES in snapshot.custom_resources,
         "install Traefik 3 with its CRDs, or leave out the public host",
     )

@@ -63,7 +63,8 @@ class Registered:
     created_within: str
     updated_within: str
     depends_on: tuple[str, ...]
-    aliases: int
+    aliases: tuple[str, ...]
+    """Other names that the program gives; a provider's older versions of a type are none."""
     ignored_changes: tuple[str, ...]
 
     @property
@@ -196,9 +197,19 @@ def _registered(urn: str, request: Any) -> Registered:
         created_within=request.customTimeouts.create,
         updated_within=request.customTimeouts.update,
         depends_on=tuple(request.dependencies),
-        aliases=len(request.aliases) + len(request.aliasURNs),
+        aliases=(*request.aliasURNs, *map(_alias, filter(_is_renaming, request.aliases))),
         ignored_changes=tuple(request.ignoreChanges),
     )
+
+
+def _is_renaming(alias: Any) -> bool:
+    """Whether it is more than another API version of the same object."""
+    spec = alias.spec
+    return bool(alias.urn or spec.name or spec.parentUrn or spec.noParent or spec.project)
+
+
+def _alias(alias: Any) -> str:
+    return str(alias).strip()
 
 
 def _plain(value: Any) -> Any:

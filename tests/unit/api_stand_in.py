@@ -21,12 +21,23 @@ class StandIn:
     """What it answers by path, and what it was asked."""
 
     answers: dict[str, tuple[int, Body]] = field(default_factory=dict)
+    later: dict[str, list[tuple[int, Body]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     created: list[dict[str, object]] = field(default_factory=list)
     port: int = 0
 
     def has(self, path: str, body: Body, status: int = 200) -> None:
         self.answers[path] = (status, body)
+
+    def then_has(self, path: str, body: Body) -> None:
+        """What it answers from the next time on that it is asked this."""
+        self.later.setdefault(path, []).append((200, body))
+
+    def answer(self, path: str) -> tuple[int, Body]:
+        found = self.answers.get(path, (404, status(404, f"{path} not found")))
+        if self.later.get(path):
+            self.answers[path] = self.later[path].pop(0)
+        return found
 
     def service(self, name: str, port: int, answers: dict[str, tuple[int, Body]]) -> None:
         """A Service, and what it answers through the proxy."""
@@ -83,8 +94,7 @@ def api_stand_in() -> Iterator[StandIn]:
         def do_GET(self) -> None:
             path = urlsplit(self.path).path
             stand_in.asked.append(path)
-            missing = (404, status(404, f"{path} not found"))
-            self._send(*stand_in.answers.get(path, missing))
+            self._send(*stand_in.answer(path))
 
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])

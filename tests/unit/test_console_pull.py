@@ -144,6 +144,20 @@ def test_a_job_that_vanishes_is_one_line(case: ConsoleCase) -> None:
     assert "is gone" in result.output
 
 
+def test_a_log_that_grows_is_shown_line_by_line_and_each_line_once(
+    case: ConsoleCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("synapse.cluster.pulls._POLL_SECONDS", 0.01)
+    name = "ollama-pull-llama3-1-8b-again-1"
+    ends(case, name, {"active": 1}, "pulling manifest\n")
+    case.api.then_has(f"{JOBS}/{name}", job(name, "any", COMPLETE))
+    case.api.then_has(f"{PODS}/{name}-x/log", "pulling manifest\nsuccess\n")
+    result = case.run("pull", "llama3.1:8b")
+    assert result.exit_code == 0
+    assert result.output.count("pulling manifest") == 1
+    assert result.output.count("success") == 1
+
+
 def test_a_log_that_cannot_be_read_does_not_stop_the_pull(case: ConsoleCase) -> None:
     name = "ollama-pull-llama3-1-8b-again-1"
     case.api.has(f"{PODS}/{name}-x/log", status(500, "dial tcp: i/o timeout"), 500)

@@ -21,7 +21,7 @@ PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encodi
 REQUIRED = {"node": {"cpus": 32, "memory_gib": 196}, "gpu": {"model": "rtx-5090"}}
 
 
-@pytest.mark.parametrize("document", documents(ROOT), ids=lambda one: str(one.path.name))
+@pytest.mark.parametrize("document", list(documents(ROOT)), ids=lambda one: str(one.path.name))
 def test_every_document_is_in_step(document: Document) -> None:
     assert document.path.read_text(encoding="utf-8") == document.text
 

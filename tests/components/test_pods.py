@@ -1,0 +1,198 @@
+"""What holds for every pod: least privilege, the plan's sizes, pinned images."""
+
+import re
+
+import pytest
+
+from synapse.plan.model import Plan, WorkloadKind
+from synapse.plan.workloads import OPERATOR_POD
+from tests.components.conftest import Planner, Record
+from tests.components.pods import Pod, cores, gib, pods
+from tests.components.recorder import Recorded
+
+# Exceptions, each with its reason in the component: the stock engine images install for root.
+ROOT_USER = {"vllm-inference", "engine-pull"}
+WRITABLE_ROOT = {"vllm-inference"}
+WITH_TOKEN = {"litellm-restart"}
+PODS = {
+    "ollama",
+    "ollama-pull-llama3-2-3b",
+    "ollama-pull-llama3-1-8b",
+    "vllm-inference",
+    "engine-pull",
+    "litellm-proxy",
+    "litellm-restart",
+}
+
+
+@pytest.fixture(params=["vllm", "sglang"])
+def all_pods(request: pytest.FixtureRequest, registered: Record) -> list[Pod]:
+    return list(pods(registered(engine={"kind": request.param})))
+
+
+def test_these_pods_and_no_others(all_pods: list[Pod]) -> None:
+    assert {pod.name for pod in all_pods} == PODS
+    assert len(all_pods) == len(PODS)
+
+
+def test_no_container_gains_privileges_or_keeps_capabilities(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        security = pod.container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False, pod.name
+        assert security["capabilities"] == {"drop": ["ALL"]}, pod.name
+        assert not security.get("privileged"), pod.name
+
+
+def test_every_pod_has_the_runtimes_seccomp_profile(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        assert pod.spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, pod.name
+
+
+def test_no_pod_shares_the_nodes_namespaces_or_folders(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.spec.keys(), pod.name
+        allowed = {"emptyDir", "persistentVolumeClaim", "configMap"}
+        for volume in pod.spec["volumes"]:
+            assert volume.keys() - {"name"} <= allowed, pod.name
+
+
+def test_pods_are_not_root_but_for_the_engines(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        security = pod.spec["securityContext"]
+        if pod.name in ROOT_USER:
+            assert security["runAsUser"] == 0, f"{pod.name}: the exception is gone, say so here"
+            continue
+        assert security["runAsNonRoot"] is True, pod.name
+        assert security["runAsUser"] > 0, pod.name
+        assert security["runAsGroup"] > 0, pod.name
+
+
+def test_the_root_file_system_is_read_only_but_for_the_engine(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        read_only = pod.container["securityContext"]["readOnlyRootFilesystem"]
+        assert read_only is (pod.name not in WRITABLE_ROOT), pod.name
+        mounts = {one["mountPath"] for one in pod.container["volumeMounts"]}
+        assert "/tmp" in mounts, pod.name  # noqa: S108  the pod's own
+        assert pod.environment["HOME"] in mounts, pod.name
+
+
+def test_every_mount_has_its_volume_and_every_volume_its_mount(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        mounted = [one["name"] for one in pod.container["volumeMounts"]]
+        assert sorted(mounted) == sorted(one["name"] for one in pod.spec["volumes"]), pod.name
+
+
+def test_only_the_restart_gets_a_service_accounts_token(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        assert pod.spec["automountServiceAccountToken"] is (pod.name in WITH_TOKEN), pod.name
+        assert ("serviceAccountName" in pod.spec) is (pod.name in WITH_TOKEN), pod.name
+
+
+def test_no_pod_gets_the_services_as_variables(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        assert pod.spec["enableServiceLinks"] is False, pod.name
+
+
+def test_images_are_pinned_and_pulled_once(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        assert pod.container["imagePullPolicy"] == "IfNotPresent", pod.name
+        name = pod.container["image"].partition("@")[0].rpartition("/")[2]
+        tag = name.partition(":")[2]
+        assert re.fullmatch(r"v?\d+\.\d+\.\d+[\w.-]*", tag), pod.container["image"]
+
+
+def test_images_come_from_the_plan(registered: Record, planned: Planner) -> None:
+    plan, image = planned(), {one.name: one.container["image"] for one in pods(registered())}
+    assert image["ollama"] == image["ollama-pull-llama3-1-8b"] == plan.ollama.image
+    assert image["vllm-inference"] == image["engine-pull"] == plan.engine.image
+    assert image["vllm-inference"].startswith("registry.arunlabs.com/vllm-rtx5090:")
+    assert image["litellm-proxy"] == plan.gateway.image
+    assert image["litellm-restart"] == plan.gateway.kubectl_image
+
+
+def test_only_the_engines_registry_needs_its_pull_secret(registered: Record) -> None:
+    for pod in pods(registered()):
+        wanted = [{"name": "arunlabs-registry"}] if "arunlabs" in pod.container["image"] else []
+        assert pod.spec.get("imagePullSecrets", []) == wanted, pod.name
+    for pod in pods(registered(image_pull_secret="")):
+        assert pod.spec.get("imagePullSecrets", []) == [], pod.name
+
+
+# ---- sizes -------------------------------------------------------------------------------------
+
+FORGE_SIZES = {
+    "ollama": (8, 32, 32, 96),
+    "vllm-inference": (4, 16, 20, 32),
+    "litellm-proxy": (2, 4, 2, 4),
+}
+
+
+@pytest.mark.parametrize(("name", "size"), FORGE_SIZES.items())
+def test_sizes_of_the_forge(
+    registered: Record, name: str, size: tuple[float, float, float, float]
+) -> None:
+    assert _size(next(one for one in pods(registered()) if one.name == name)) == size
+
+
+def test_requests_and_limits_are_the_plans(registered: Record, planned: Planner) -> None:
+    plan = planned()
+    for pod in pods(registered()):
+        wanted = plan.workload(_workload_name(plan, pod)).pod
+        assert _size(pod) == (
+            wanted.cpu_request,
+            wanted.cpu_limit,
+            wanted.memory_request_gib,
+            wanted.memory_limit_gib,
+        ), pod.name
+
+
+@pytest.mark.parametrize("phase", [1, 2, 3])
+def test_the_pods_of_a_phase_are_the_plans_workloads(
+    registered: Record, planned: Planner, phase: int
+) -> None:
+    """No pod is missing in the plan's sums, and none stands there for nothing."""
+    plan = planned(phase=phase)
+    counted: dict[str, int] = {}
+    for pod in pods(registered(phase=phase)):
+        name = _workload_name(plan, pod)
+        counted[name] = counted.get(name, 0) + pod.at_once
+    assert counted == {
+        one.name: one.pods
+        for one in plan.workloads
+        if phase in one.phases and one.kind is not WorkloadKind.LEGACY and one.name != OPERATOR_POD
+    }
+
+
+@pytest.mark.parametrize("phase", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["requests", "limits"])
+def test_the_sum_over_pods_is_the_plans_sum(
+    registered: Record, planned: Planner, phase: int, kind: str
+) -> None:
+    plan, recorded = planned(phase=phase), registered(phase=phase)
+    not_pods_of_the_stack = {"system"} | {
+        one.name for one in plan.workloads if one.kind is WorkloadKind.LEGACY
+    }
+    sums = [one for one in plan.ram if one.phase == phase and one.kind == kind]
+    assert sums
+    operator_pod = plan.workload(OPERATOR_POD).pod
+    beside = {"requests": operator_pod.memory_request_gib, "limits": operator_pod.memory_limit_gib}
+    for one in sums:
+        summed = sum(line.gib for line in one.lines if line.what not in not_pods_of_the_stack)
+        assert summed == pytest.approx(_total(recorded, kind) + beside[kind]), one.state
+
+
+def _total(recorded: Recorded, kind: str) -> float:
+    return sum(
+        gib(pod.container["resources"][kind]["memory"]) * pod.at_once for pod in pods(recorded)
+    )
+
+
+def _size(pod: Pod) -> tuple[float, float, float, float]:
+    asked, most = (pod.container["resources"][kind] for kind in ("requests", "limits"))
+    return cores(asked["cpu"]), cores(most["cpu"]), gib(asked["memory"]), gib(most["memory"])
+
+
+def _workload_name(plan: Plan, pod: Pod) -> str:
+    """A pull Job has its model in its name; the plan has one workload for all of them."""
+    names = [one.name for one in plan.workloads]
+    return next(name for name in names if name in {pod.name, pod.labels["app"]})

@@ -1,0 +1,164 @@
+"""One root, typed components below it, and phases that only ever add."""
+
+import re
+
+import pytest
+
+from tests.components.conftest import Planner, Record
+from tests.components.recorder import UNKNOWN, Recorded, Registered, leaves
+
+ROOT = "synapse:stack:Synapse"
+BUILT_PHASES = (1, 2, 3)
+
+
+@pytest.fixture(params=[False, True], ids=["update", "preview"])
+def preview(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def _components(recorded: Recorded) -> list[Registered]:
+    return [one for one in recorded.resources if one.type.startswith("synapse:")]
+
+
+def test_every_resource_is_a_descendant_of_the_root(registered: Record, preview: bool) -> None:
+    recorded = registered(preview=preview)
+    roots = [one for one in recorded.resources if "pulumi:pulumi:Stack::" in one.parent]
+    assert [one.type for one in roots] == [ROOT]
+    for one in recorded.resources:
+        assert one is roots[0] or roots[0] in recorded.ancestry(one), one.urn
+
+
+def test_the_root_carries_the_plan_as_a_plain_input(
+    registered: Record, planned: Planner, preview: bool
+) -> None:
+    root = registered(preview=preview).of_kind("Synapse")[0]
+    assert root.inputs == {"plan": planned().model_dump(mode="json")}
+
+
+def test_component_types_are_named_by_their_room(registered: Record) -> None:
+    assert {one.type for one in _components(registered())} == {
+        ROOT,
+        "synapse:foundation:Foundation",
+        "synapse:ollama:Ollama",
+        "synapse:engine:Engine",
+        "synapse:gateway:Gateway",
+        "synapse:gateway:Restart",
+        "synapse:edge:HttpsRoute",
+    }
+
+
+def test_every_object_stands_below_a_component_and_uses_the_explicit_provider(
+    registered: Record,
+) -> None:
+    recorded = registered()
+    provider = recorded.of_kind("kubernetes")[0]
+    for one in recorded.objects:
+        parent = recorded.parent_of(one)
+        assert parent is not None
+        assert parent in _components(recorded), one.urn
+        assert parent.type != ROOT, one.urn
+        assert one.provider.startswith(f"{provider.urn}::"), one.urn
+
+
+def test_names_of_resources_are_unique_within_their_type(registered: Record) -> None:
+    urns = [one.urn for one in registered().resources]
+    assert len(urns) == len(set(urns))
+
+
+def test_every_object_has_an_explicit_name_in_the_stacks_namespace(registered: Record) -> None:
+    for one in registered().objects:
+        assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", one.object_name), one.urn
+        if one.kind != "Namespace":
+            assert one.inputs["metadata"]["namespace"] == "llm-infra", one.urn
+
+
+def test_nothing_is_aliased_or_exempt_from_changes(registered: Record) -> None:
+    for one in registered().resources:
+        assert one.aliases == (), one.urn
+        assert one.ignored_changes == (), one.urn
+
+
+def test_a_preview_shows_what_an_update_registers_and_nothing_is_unknown(
+    registered: Record,
+) -> None:
+    update, preview = registered(), registered(preview=True)
+    assert _inputs(preview) == _inputs(update)
+    for one in preview.resources:
+        assert [path for path, value in leaves(one.inputs) if value is UNKNOWN] == [], one.urn
+
+
+def _inputs(recorded: Recorded) -> dict[str, object]:
+    return {one.urn: one.inputs for one in recorded.resources}
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_higher_phase_adds_and_changes_nothing_below_but_the_quota(
+    registered: Record, phase: int
+) -> None:
+    lower, higher = _inputs(registered(phase=phase)), _inputs(registered(phase=phase + 1))
+    assert lower.keys() < higher.keys()
+    changed = {urn for urn, inputs in lower.items() if higher[urn] != inputs}
+    kinds = {urn.rpartition("::")[0].rpartition(":")[2] for urn in changed}
+    assert kinds == {"Synapse", "ResourceQuota"}
+
+
+@pytest.mark.parametrize("phase", BUILT_PHASES)
+def test_options_below_a_phase_do_not_depend_on_it(registered: Record, phase: int) -> None:
+    """Protection, timeouts and order of what is there already stay as they are."""
+    whole = {one.urn: one for one in registered().resources}
+    for one in registered(phase=phase).resources:
+        same = whole[one.urn]
+        assert (one.protected, one.retained_on_delete) == (
+            same.protected,
+            same.retained_on_delete,
+        )
+        assert one.created_within == same.created_within
+        assert set(one.depends_on) == set(same.depends_on), one.urn
+
+
+@pytest.mark.parametrize(
+    ("phase", "components"),
+    [
+        (1, {"Foundation", "Ollama"}),
+        (2, {"Foundation", "Ollama", "Engine"}),
+        (3, {"Foundation", "Ollama", "Engine", "Gateway"}),
+    ],
+)
+def test_phases_are_cumulative(registered: Record, phase: int, components: set[str]) -> None:
+    recorded = registered(phase=phase)
+    root = recorded.of_kind("Synapse")[0]
+    stacks = {one.kind for one in _components(recorded) if one.parent == root.urn}
+    assert stacks - {"HttpsRoute"} == components
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"), [("Foundation", "Ollama"), ("Ollama", "Engine"), ("Engine", "Gateway")]
+)
+def test_a_phase_waits_for_all_of_the_one_before(
+    registered: Record, earlier: str, later: str
+) -> None:
+    """And so it is taken down before it."""
+    recorded = registered()
+    before, after = recorded.of_kind(earlier)[0], recorded.of_kind(later)[0]
+    awaited = set(after.depends_on)
+    for one in recorded.objects:
+        if before in recorded.ancestry(one):
+            assert one.urn in awaited, f"{later} does not wait for {one.urn}"
+
+
+@pytest.mark.parametrize("phase", BUILT_PHASES)
+def test_what_is_exported_is_plain_and_grows_with_the_phase(
+    registered: Record, phase: int
+) -> None:
+    endpoints = {
+        "ollama": "http://ollama.llm-infra.svc.cluster.local:11434",
+        "engine": "http://vllm-inference.llm-infra.svc.cluster.local:8000",
+        "gateway": "http://litellm-proxy.llm-infra.svc.cluster.local:8000",
+        "public": "https://synapse.arunlabs.com",
+    }
+    known = {1: ["ollama"], 2: ["ollama", "engine"], 3: list(endpoints)}[phase]
+    assert registered(phase=phase).outputs == {
+        "phase": phase,
+        "target": "cluster",
+        "endpoints": {name: endpoints[name] for name in known},
+    }

@@ -1,0 +1,172 @@
+"""A stack's life on the real engine: up, unchanged, rolled back with its volumes, protected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.engine.stack_case import APPROVED, Finished, StackCase
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+EXPECT_NO_CHANGES = "--expect-no-changes"
+WORKLOADS = "deployments,jobs,cronjobs"
+OF_PHASE_1 = {
+    "Deployment/ollama",
+    "Job/ollama-pull-llama3-2-3b",
+    "Job/ollama-pull-llama3-1-8b",
+}
+OF_PHASE_2 = {"Deployment/vllm-inference", "Job/engine-pull"}
+OF_PHASE_3 = {"Deployment/litellm-proxy", "CronJob/litellm-restart"}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run, and what the cluster showed right after it."""
+
+    run: Finished
+    workloads: set[str]
+    claims: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def previewed(own_case: StackCase) -> tuple[Finished, bool]:
+    """A preview of the whole stack on an empty cluster, and whether the namespace was there."""
+    own_case.configure(phase=3)
+    return own_case.run("preview"), own_case.namespace_exists()
+
+
+@pytest.fixture(scope="module")
+def life(own_case: StackCase, previewed: tuple[Finished, bool]) -> dict[str, Moment]:
+    """Each step of the stack's life, in order, with nothing asserted yet."""
+    assert previewed
+    moments: dict[str, Moment] = {}
+
+    def live(name: str, run: Finished) -> None:
+        moments[name] = Moment(run, own_case.names(WORKLOADS), own_case.claim_uids())
+
+    live("up", own_case.up())
+    live("again", own_case.up(EXPECT_NO_CHANGES))
+    live("refresh", own_case.run("refresh", "--yes", EXPECT_NO_CHANGES, policies=False))
+    own_case.configure(phase=1)
+    live("down", own_case.run("up", "--yes"))
+    own_case.configure(phase=3)
+    live("back", own_case.up())
+    own_case.configure(phase=4)
+    live("too far", own_case.up())
+    own_case.configure(phase=3)
+    live("destroy", own_case.run("destroy", "--yes", policies=False))
+    live("destroy unseen", own_case.run("destroy", *APPROVED, policies=False))
+    live("restored", own_case.up())
+    return moments
+
+
+def test_preview_shows_all_and_touches_nothing(
+    own_case: StackCase, previewed: tuple[Finished, bool]
+) -> None:
+    preview, namespace_was_there = previewed
+    preview.succeeded()
+    assert preview.changes().keys() == {"create"}
+    assert "litellm-proxy" in preview.text
+    assert not namespace_was_there
+
+
+def test_up_brings_all_three_phases_one_after_the_other(life: dict[str, Moment]) -> None:
+    up = life["up"]
+    up.run.succeeded()
+    assert up.workloads == OF_PHASE_1 | OF_PHASE_2 | OF_PHASE_3
+    assert up.run.changes().keys() == {"create"}
+    assert_one_after_the_other(up.run, "create", ["ollama", "engine", "gateway"])
+
+
+def test_up_again_changes_nothing(life: dict[str, Moment]) -> None:
+    assert life["again"].run.succeeded().changes().keys() == {"same"}
+
+
+def test_refresh_finds_no_drift(life: dict[str, Moment]) -> None:
+    assert life["refresh"].run.succeeded().changes().keys() == {"same"}
+
+
+def test_lower_phase_takes_the_later_ones_down_in_reverse_order(life: dict[str, Moment]) -> None:
+    down = life["down"]
+    down.run.succeeded()
+    assert down.workloads == OF_PHASE_1
+    assert_one_after_the_other(down.run, "delete", ["gateway", "engine"])
+
+
+def test_volumes_outlive_a_rollback(life: dict[str, Moment]) -> None:
+    before = life["up"].claims
+    assert {"ollama-models", "huggingface-cache"} <= before.keys()
+    assert life["down"].claims == before
+    assert life["back"].run.succeeded()
+    assert life["back"].workloads == OF_PHASE_1 | OF_PHASE_2 | OF_PHASE_3
+    assert life["back"].claims == before
+
+
+def test_phase_that_is_not_built_is_refused(life: dict[str, Moment]) -> None:
+    refused, before = life["too far"], life["back"]
+    refused.run.failed()
+    assert "phase 4 (Speech" in refused.run.text
+    assert "is not built yet; write 3" in refused.run.text
+    assert refused.run.changes() == {"same": 1}  # the stack itself
+    assert (refused.workloads, refused.claims) == (before.workloads, before.claims)
+
+
+@pytest.mark.parametrize("step", ["destroy", "destroy unseen"])
+def test_destroy_stops_at_the_volumes_and_says_how_to_go_on(
+    life: dict[str, Moment], step: str
+) -> None:
+    destroyed = life[step]
+    destroyed.run.failed()
+    for claim in ("foundation-ollama-models", "foundation-huggingface-cache"):
+        assert f"PersistentVolumeClaim::{claim}" in destroyed.run.text
+    assert "because it is protected" in destroyed.run.text
+    assert "pulumi state unprotect" in destroyed.run.text
+    assert destroyed.claims == life["up"].claims
+
+
+def test_destroy_with_a_preview_has_touched_nothing(life: dict[str, Moment]) -> None:
+    assert life["destroy"].workloads == life["back"].workloads
+
+
+def test_up_restores_what_a_refused_destroy_took(life: dict[str, Moment]) -> None:
+    assert not life["destroy unseen"].workloads
+    restored = life["restored"]
+    restored.run.succeeded()
+    assert restored.workloads == life["up"].workloads
+    assert restored.claims == life["up"].claims
+
+
+def test_refresh_shows_what_somebody_else_changed(
+    own_case: StackCase, life: dict[str, Moment]
+) -> None:
+    life["restored"].run.succeeded()
+    own_case.ask("patch", "service", "ollama", "--type=json", "--patch", MOVED)
+    found = own_case.run("refresh", "--preview-only", EXPECT_NO_CHANGES, policies=False)
+    assert found.failed().changes()["update"] == 1
+    own_case.up("--refresh").succeeded()
+    ports = own_case.get("service", "ollama")["spec"]["ports"]
+    assert [port["port"] for port in ports] == [11434]
+
+
+MOVED = '[{"op": "replace", "path": "/spec/ports/0/port", "value": 4711}]'
+
+
+def assert_one_after_the_other(run: Finished, operation: str, phases: list[str]) -> None:
+    """Every step of one phase has ended before any of the next one begins."""
+    steps = [(what, phase_of(urn)) for what, urn in run.steps(operation)]
+    for earlier, later in zip(phases, phases[1:], strict=False):
+        last = max(at for at, step in enumerate(steps) if step == ("ends", earlier))
+        first = min(at for at, step in enumerate(steps) if step == ("begins", later))
+        assert last < first, run.text
+
+
+def phase_of(urn: str) -> str:
+    """The component below which a Kubernetes object stands; a component itself is none."""
+    types = urn.split("::")[2]
+    if "$kubernetes:" not in types:
+        return ""
+    below = {"synapse:ollama:Ollama": "ollama", "synapse:engine:Engine": "engine"}
+    below |= {"synapse:gateway:Gateway": "gateway", "synapse:edge:HttpsRoute": "gateway"}
+    return next((phase for component, phase in below.items() if component in types), "")
