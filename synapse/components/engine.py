@@ -27,7 +27,14 @@ from synapse.components.labels import (
     labels,
     metadata,
 )
-from synapse.components.network import admit, callers_of, pods_with, policy, reach_internet
+from synapse.components.network import (
+    admit,
+    callers_of,
+    let_callers_out,
+    pods_with,
+    policy,
+    reach_internet,
+)
 from synapse.components.pods import (
     PULL_POLICY,
     claimed,
@@ -169,6 +176,7 @@ def _policies(name: str, plan: Plan, child: pulumi.ResourceOptions) -> None:
         ),
         opts=child,
     )
+    let_callers_out(name, plan, child, service=service, app=service, port=PORT)
     NetworkPolicy(
         f"{name}-pull-policy",
         metadata=metadata(ENGINE_PULL, plan.namespace, ENGINE_PULL),

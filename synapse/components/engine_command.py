@@ -47,6 +47,7 @@ def _sglang(engine: EnginePlan) -> list[str]:
         f"--mem-fraction-static={engine.gpu_memory_utilization:.2f}",
         f"--context-length={engine.max_model_len}",
         *_optional("--max-running-requests", engine.max_num_seqs),
+        *_optional("--chunked-prefill-size", engine.max_num_batched_tokens),
         f"--served-model-name={engine.served_names[0]}",
         "--enable-metrics",
     ]

@@ -35,7 +35,7 @@ from synapse.components.gateway_config import (
     rendered,
 )
 from synapse.components.labels import SKIP_AWAIT, labels, metadata
-from synapse.components.network import admit, callers_of, policy, reach, traefik
+from synapse.components.network import admit, callers_of, let_callers_out, policy, reach, traefik
 from synapse.components.pods import (
     PULL_POLICY,
     container_security,
@@ -105,6 +105,7 @@ class Gateway(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        let_callers_out(name, plan, child, service=GATEWAY, app=GATEWAY_APP, port=PORT)
         PodDisruptionBudget(
             f"{name}-budget",
             metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP, annotations=SKIP_AWAIT),

@@ -26,6 +26,11 @@ def labels(app: str) -> dict[str, str]:
     }
 
 
+def name_part(text: str) -> str:
+    """A text, such as a model's tag, as part of an object's name."""
+    return "".join(char if char.isalnum() else "-" for char in text.lower())
+
+
 def metadata(
     name: str,
     namespace: str,

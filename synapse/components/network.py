@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import pulumi
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from pulumi_kubernetes.networking.v1 import (
     IPBlockArgs,
+    NetworkPolicy,
     NetworkPolicyEgressRuleArgs,
     NetworkPolicyIngressRuleArgs,
     NetworkPolicyPeerArgs,
@@ -12,10 +14,18 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
-from synapse.plan.model import Caller
+from synapse.components.labels import metadata, name_part
+from synapse.plan.model import Caller, Plan
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-_PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
+# RFC 1918, link-local (the cloud's metadata), and RFC 6598, which overlay networks hand out.
+_PRIVATE_RANGES = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "100.64.0.0/10",
+]
 _HTTPS, _KUBERNETES_API, _DNS = 443, 6443, 53
 
 
@@ -44,6 +54,27 @@ def callers_of(service: str, callers: Sequence[Caller]) -> list[NetworkPolicyPee
         for caller in callers
         if caller.service == service
     ]
+
+
+def let_callers_out(
+    name: str, plan: Plan, opts: pulumi.ResourceOptions, *, service: str, app: str, port: int
+) -> None:
+    """Let a Service's callers in the stack's own namespace out to it: the shut door shuts them in.
+
+    One policy for each caller, as a policy selects by one set of labels.
+    """
+    inside = {
+        name_part("-".join(f"{key}-{value}" for key, value in caller.selector.items())): caller
+        for caller in plan.callers
+        if caller.service == service and caller.namespace == plan.namespace
+    }
+    for which, caller in inside.items():
+        NetworkPolicy(
+            f"{name}-from-{which}",
+            metadata=metadata(f"{service}-from-{which}", plan.namespace, app),
+            spec=policy(caller.selector, egress=[reach(app, port)]),
+            opts=opts,
+        )
 
 
 def admit(peers: Sequence[NetworkPolicyPeerArgs], port: int) -> list[NetworkPolicyIngressRuleArgs]:

@@ -22,8 +22,17 @@ from synapse.components.labels import (
     SKIP_AWAIT,
     labels,
     metadata,
+    name_part,
 )
-from synapse.components.network import admit, callers_of, pods_with, policy, reach_internet, traefik
+from synapse.components.network import (
+    admit,
+    callers_of,
+    let_callers_out,
+    pods_with,
+    policy,
+    reach_internet,
+    traefik,
+)
 from synapse.components.pods import (
     PULL_POLICY,
     claimed,
@@ -109,9 +118,9 @@ class Ollama(pulumi.ComponentResource):
         )
         for model in plan.ollama.models:
             Job(
-                f"{name}-pull-{_slug(model.tag)}",
+                f"{name}-pull-{name_part(model.tag)}",
                 metadata=metadata(
-                    f"{OLLAMA_PULL}-{_slug(model.tag)}",
+                    f"{OLLAMA_PULL}-{name_part(model.tag)}",
                     plan.namespace,
                     OLLAMA_PULL,
                     annotations={MODEL_ANNOTATION: model.tag} | REPLACE_WHEN_FAILED,
@@ -144,6 +153,7 @@ class Ollama(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        let_callers_out(name, plan, child, service=OLLAMA, app=OLLAMA, port=PORT)
         NetworkPolicy(
             f"{name}-pull-policy",
             metadata=metadata(OLLAMA_PULL, plan.namespace, OLLAMA_PULL),
@@ -154,11 +164,6 @@ class Ollama(pulumi.ComponentResource):
 
 def _tags(plan: Plan) -> str:
     return ",".join(model.tag for model in plan.ollama.models)
-
-
-def _slug(tag: str) -> str:
-    """A model's tag as part of an object's name."""
-    return "".join(char if char.isalnum() else "-" for char in tag.lower())
 
 
 def _server_environment(plan: Plan) -> dict[str, str]:

@@ -70,9 +70,8 @@ class Synapse(pulumi.ComponentResource):
         built = Ollama(OLLAMA, OllamaArgs(plan), opts)
         self.endpoints["ollama"] = built.url
         if plan.ollama.ingress_host:
-            _https(
-                plan, OLLAMA, OLLAMA, plan.ollama.ingress_host, ollama.PORT, _upon(built, opts)
-            )
+            host, after = plan.ollama.ingress_host, _upon(built, opts)
+            _https(plan, OLLAMA, host, after, app=OLLAMA, port=ollama.PORT)
         return built
 
     def _engine(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
@@ -85,20 +84,14 @@ class Synapse(pulumi.ComponentResource):
         built = Gateway("gateway", GatewayArgs(plan, args.secrets), opts)
         self.endpoints["gateway"] = built.url
         if plan.gateway.host:
-            public = _https(
-                plan,
-                GATEWAY,
-                GATEWAY_APP,
-                plan.gateway.host,
-                gateway.SERVICE_PORT,
-                _upon(built, opts),
-            )
+            host, after = plan.gateway.host, _upon(built, opts)
+            public = _https(plan, GATEWAY, host, after, app=GATEWAY_APP, port=gateway.SERVICE_PORT)
             self.endpoints["public"] = public.url
         return built
 
 
 def _https(
-    plan: Plan, service: str, app: str, host: str, port: int, opts: pulumi.ResourceOptions
+    plan: Plan, service: str, host: str, opts: pulumi.ResourceOptions, *, app: str, port: int
 ) -> HttpsRoute:
     args = RouteArgs(
         host=host,

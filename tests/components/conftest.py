@@ -16,7 +16,7 @@ from tests.components.recorder import Json, Recorded, record
 
 FORGE = Path(__file__).parents[2] / "Pulumi.forge.yaml"
 GATEWAY_KEY = "sk-a-key-that-stands-nowhere-else"
-HF_TOKEN = "hf_a-token-that-stands-nowhere-else"
+HF_TOKEN = "hf_a-value-that-stands-nowhere-else"  # noqa: S105  nobody's
 
 
 class Record(Protocol):

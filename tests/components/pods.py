@@ -38,7 +38,9 @@ class Pod:
     @property
     def secret_variables(self) -> dict[str, tuple[str, str]]:
         """Variables out of a Secret: its name and key."""
-        found = {one["name"]: one["valueFrom"] for one in self.container["env"] if "value" not in one}
+        found = {
+            one["name"]: one["valueFrom"] for one in self.container["env"] if "value" not in one
+        }
         return {
             name: (source["secretKeyRef"]["name"], source["secretKeyRef"]["key"])
             for name, source in found.items()

@@ -147,9 +147,7 @@ def test_a_phase_waits_for_all_of_the_one_before(
 
 
 @pytest.mark.parametrize("phase", BUILT_PHASES)
-def test_what_is_exported_is_plain_and_grows_with_the_phase(
-    registered: Record, phase: int
-) -> None:
+def test_what_is_exported_is_plain_and_grows_with_the_phase(registered: Record, phase: int) -> None:
     endpoints = {
         "ollama": "http://ollama.llm-infra.svc.cluster.local:11434",
         "engine": "http://vllm-inference.llm-infra.svc.cluster.local:8000",

@@ -153,6 +153,15 @@ def test_80_columns_break_no_number_and_no_name() -> None:
         assert volume in out
 
 
+def test_a_long_name_is_folded_and_never_cut(tmp_path: Path) -> None:
+    name = "text-to-speech-of-the-old-days-on-the-gpu"
+    path = tmp_path / "Pulumi.long.yaml"
+    old = f"{{name: {name}, namespace: o, vram_gib: 1, memory_gib: 1, scaled_down_at: 4}}"
+    path.write_text(TOO_MUCH + f"  synapse:legacy: [{old}]\n", encoding="utf-8")
+    out = synapse("plan", "--config", str(path)).stdout
+    assert "…" not in out and "196.0" in out
+
+
 def test_a_wide_terminal_and_a_narrow_one_say_the_same_numbers() -> None:
     numbers = [
         sorted(re.findall(r"\d+\.\d+", synapse("plan", COLUMNS=columns).stdout))

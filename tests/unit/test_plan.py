@@ -250,6 +250,12 @@ def test_a_chosen_utilisation_fits_every_state_for_both_engines() -> None:
             assert verdict(made, "engine-fits-its-share").fits, (kind, gpu)
 
 
+def test_sglang_takes_outside_its_share_what_vllm_takes_inside() -> None:
+    vllm, sglang = (plan(engine={"kind": kind}).engine for kind in ("vllm", "sglang"))
+    assert sglang.needs_gib < vllm.needs_gib and sglang.outside_gib > vllm.outside_gib
+    assert sglang.needs_gib + sglang.outside_gib == pytest.approx(vllm.needs_gib + vllm.outside_gib)
+
+
 def test_too_small_a_share_is_refused_with_the_share_that_is_enough() -> None:
     found = verdict(plan(engine={"gpu_memory_utilization": 0.2}), "engine-fits-its-share")
     assert not found.fits
@@ -358,6 +364,12 @@ def test_the_costliest_models_that_the_slots_allow_have_to_fit_the_limit() -> No
     assert verdict(plan(ollama=enough), "ollama-fits-its-limit").fits
     one = {"memory_gib": 12, "memory_request_gib": 4, "max_loaded_models": 1}
     assert verdict(plan(ollama=one), "ollama-fits-its-limit").fits
+
+
+def test_one_slot_is_sized_for_the_larger_model() -> None:
+    made = plan(ollama={"max_loaded_models": 1})
+    largest = max(model.ram_gib for model in made.ollama.models)
+    assert made.workload("ollama").planned_ram_gib == largest > 8
 
 
 def test_a_request_above_the_table_s_limit_is_refused() -> None:
