@@ -49,9 +49,9 @@ from synapse.components.pods import (
 )
 from synapse.components.secrets import SecretName, Secrets, store
 from synapse.components.services import service_spec, url
+from synapse.names import ENGINE_PULL, GATEWAY_APP
 from synapse.plan.disk import ENGINE_CLAIM
 from synapse.plan.model import Plan
-from synapse.plan.workloads import ENGINE_PULL, GATEWAY_APP
 
 _GUIDE_PORT = 8001
 # Both stock images install the engine for root and keep compiled kernels in its reach.

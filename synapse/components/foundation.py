@@ -25,8 +25,8 @@ from synapse.components.labels import SKIP_AWAIT, labels
 from synapse.components.network import policy, reach_dns
 from synapse.components.pods import GPU_RESOURCE
 from synapse.components.quantities import cores, gibibytes
+from synapse.names import OPERATOR_POD
 from synapse.plan.model import Plan, PodResources, Quota, Volume
-from synapse.plan.workloads import OPERATOR_POD
 
 _APP = "synapse"
 

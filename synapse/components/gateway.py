@@ -49,8 +49,8 @@ from synapse.components.pods import (
 from synapse.components.restart import Restart, RestartArgs
 from synapse.components.secrets import Omit, SecretName, Secrets, store
 from synapse.components.services import service_spec, url
+from synapse.names import GATEWAY, GATEWAY_APP, OLLAMA
 from synapse.plan.model import Plan
-from synapse.plan.workloads import GATEWAY, GATEWAY_APP, OLLAMA
 
 PORT = 4000
 SERVICE_PORT = 8000

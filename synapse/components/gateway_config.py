@@ -7,8 +7,8 @@ import yaml
 
 from synapse.components import engine_command, ollama
 from synapse.components.services import url
+from synapse.names import OLLAMA
 from synapse.plan.model import Plan, Route
-from synapse.plan.workloads import OLLAMA
 
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
 _ANY_NAME = "*"

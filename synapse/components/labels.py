@@ -2,7 +2,7 @@
 
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from synapse.plan.workloads import GATEWAY, GATEWAY_APP
+from synapse.names import GATEWAY, GATEWAY_APP
 
 # The objects that are awaited are the Deployments and Jobs: a Service's own awaiter costs ten
 # seconds and says nothing more, and a claim binds only when its first pod is placed.

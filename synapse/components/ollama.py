@@ -44,9 +44,9 @@ from synapse.components.pods import (
     scratch,
 )
 from synapse.components.services import service_spec, url
+from synapse.names import GATEWAY_APP, OLLAMA, OLLAMA_PULL
 from synapse.plan.disk import OLLAMA_CLAIM
 from synapse.plan.model import Plan
-from synapse.plan.workloads import GATEWAY_APP, OLLAMA, OLLAMA_PULL
 
 PORT = 11434
 _UID = 1000

@@ -36,8 +36,8 @@ from synapse.components.pods import (
     resources,
     scratch,
 )
+from synapse.names import GATEWAY, RESTART
 from synapse.plan.model import Plan
-from synapse.plan.workloads import GATEWAY, RESTART
 
 _ACCOUNT = "litellm-restart-sa"
 _DEADLINE_SECONDS = 300

@@ -12,9 +12,9 @@ from synapse.components.foundation import Foundation, FoundationArgs
 from synapse.components.gateway import Gateway, GatewayArgs
 from synapse.components.ollama import Ollama, OllamaArgs
 from synapse.components.secrets import Secrets
+from synapse.names import GATEWAY, GATEWAY_APP, OLLAMA
 from synapse.plan import phases
 from synapse.plan.model import Plan
-from synapse.plan.workloads import GATEWAY, GATEWAY_APP, OLLAMA
 from synapse.settings.machine import Target, TargetKind
 
 # What clients need of a service; metrics and pages for administrators are not among them.

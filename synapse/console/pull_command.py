@@ -10,9 +10,9 @@ from rich.text import Text
 from synapse.catalogue import load_catalogue
 from synapse.console.exits import Exit, refuse
 from synapse.console.stack import DEFAULT_CONFIG, ConfigOption, settings_of
+from synapse.names import OLLAMA_PULL
 from synapse.plan.build import make_plan
 from synapse.plan.model import Plan
-from synapse.plan.workloads import OLLAMA_PULL
 
 _MINUTES = 360
 _SECONDS_PER_MINUTE = 60

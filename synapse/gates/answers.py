@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from synapse.cluster.access import Answer, Cluster
 from synapse.cluster.errors import ClusterError
+from synapse.names import GATEWAY, OLLAMA
 from synapse.plan.model import Plan, Route
-from synapse.plan.workloads import GATEWAY, OLLAMA
 
 _LONGEST_SHOWN = 120
 

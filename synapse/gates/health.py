@@ -9,9 +9,9 @@ from lightkube.resources.apps_v1 import Deployment
 
 from synapse.cluster.access import Cluster
 from synapse.gates.answers import Spoken, engine_answer, gateway_answer, ollama_answer
+from synapse.names import GATEWAY, OLLAMA
 from synapse.plan import phases
 from synapse.plan.model import Plan, Workload, WorkloadKind
-from synapse.plan.workloads import GATEWAY, OLLAMA
 
 
 @dataclass(frozen=True)

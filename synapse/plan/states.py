@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from synapse.names import TTS
 from synapse.plan import phases
 from synapse.plan.model import (
     EnginePlan,
@@ -12,7 +13,6 @@ from synapse.plan.model import (
     Workload,
     WorkloadKind,
 )
-from synapse.plan.workloads import TTS
 from synapse.settings.machine import Sharing
 from synapse.settings.settings import Settings
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from synapse.names import OLLAMA, TTS
 from synapse.plan import phases
 from synapse.plan.engine import rounded_down, rounded_up
 from synapse.plan.model import (
@@ -22,7 +23,6 @@ from synapse.plan.model import (
 from synapse.plan.ollama import loaded_ram_gib
 from synapse.plan.ram import cpu_request, sets_of_pods
 from synapse.plan.states import DEVICES_WHEN_SHARED
-from synapse.plan.workloads import OLLAMA, TTS
 from synapse.settings.settings import Settings
 
 # Sums of decimals are compared with a grain of slack, far below what any engine can allot.

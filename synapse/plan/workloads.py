@@ -2,22 +2,12 @@
 
 from collections.abc import Iterator
 
+from synapse import names
 from synapse.plan import phases
 from synapse.plan.model import EnginePlan, OllamaPlan, PodResources, Workload, WorkloadKind
 from synapse.plan.ollama import loaded_ram_gib
-from synapse.settings import names
 from synapse.settings.base import PodSize
 from synapse.settings.settings import Settings
-
-OLLAMA = names.OLLAMA
-GATEWAY = names.GATEWAY
-GATEWAY_APP = "litellm"
-OLLAMA_PULL = names.OLLAMA_PULL
-ENGINE_PULL = names.ENGINE_PULL
-RESTART = names.RESTART
-TTS = names.TTS
-STT = names.STT
-OPERATOR_POD = names.OPERATOR_POD
 
 # A download streams to disk: it needs little but room for its buffers. The Hugging Face client
 # keeps several chunks of 64 MiB in flight.
@@ -50,7 +40,7 @@ def _phase_1(settings: Settings, ollama: OllamaPlan) -> Iterator[Workload]:
     wanted = settings.ollama
     limit_gib = ollama.memory_limit_gib
     yield Workload(
-        name=OLLAMA,
+        name=names.OLLAMA,
         kind=WorkloadKind.DEPLOYMENT,
         namespace=settings.namespace,
         phases=phases.from_phase(phases.OLLAMA),
@@ -63,9 +53,11 @@ def _phase_1(settings: Settings, ollama: OllamaPlan) -> Iterator[Workload]:
         ),
         planned_ram_gib=loaded_ram_gib(ollama),
     )
-    yield _job(settings, OLLAMA_PULL, phases.OLLAMA, _OLLAMA_DOWNLOAD, pods=len(ollama.models))
+    yield _job(
+        settings, names.OLLAMA_PULL, phases.OLLAMA, _OLLAMA_DOWNLOAD, pods=len(ollama.models)
+    )
     yield Workload(
-        name=OPERATOR_POD,
+        name=names.OPERATOR_POD,
         kind=WorkloadKind.AGGREGATE,
         namespace=settings.namespace,
         phases=phases.from_phase(phases.OLLAMA),
@@ -84,14 +76,16 @@ def _phase_2(settings: Settings, engine: EnginePlan) -> Iterator[Workload]:
         gpus=1,
         vram_gib=engine.share_gib + engine.outside_gib,
     )
-    yield _job(settings, ENGINE_PULL, phases.ENGINE, _ENGINE_DOWNLOAD, pods=1)
+    yield _job(settings, names.ENGINE_PULL, phases.ENGINE, _ENGINE_DOWNLOAD, pods=1)
 
 
 def _phase_3(settings: Settings) -> Iterator[Workload]:
     gateway = settings.gateway
-    yield _sized(settings, GATEWAY, phases.GATEWAY, gateway, replicas=gateway.replicas, surge=1)
+    yield _sized(
+        settings, names.GATEWAY, phases.GATEWAY, gateway, replicas=gateway.replicas, surge=1
+    )
     yield Workload(
-        name=RESTART,
+        name=names.RESTART,
         kind=WorkloadKind.CRON_JOB,
         namespace=settings.namespace,
         phases=phases.from_phase(phases.GATEWAY),
@@ -103,8 +97,8 @@ def _phase_3(settings: Settings) -> Iterator[Workload]:
 
 def _phase_4(settings: Settings) -> Iterator[Workload]:
     tts, stt = settings.speech.tts, settings.speech.stt
-    yield _sized(settings, TTS, phases.SPEECH, tts, gpus=1, vram_gib=tts.vram_gib)
-    yield _sized(settings, STT, phases.SPEECH, stt)
+    yield _sized(settings, names.TTS, phases.SPEECH, tts, gpus=1, vram_gib=tts.vram_gib)
+    yield _sized(settings, names.STT, phases.SPEECH, stt)
 
 
 def _phase_5(settings: Settings) -> Iterator[Workload]:

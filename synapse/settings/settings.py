@@ -6,16 +6,13 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from synapse.settings import names
+from synapse import names
 from synapse.settings.base import Phase, Section
 from synapse.settings.fields import DnsLabel, refusal
 from synapse.settings.machine import GpuSettings, Node, Target
 from synapse.settings.neighbours import Client, LegacyService
 from synapse.settings.rules import Broken, rule
 from synapse.settings.workloads import Engine, Gateway, Monitoring, Ollama, Speech
-
-GATEWAY_SERVICE = names.GATEWAY
-OLLAMA_SERVICE = names.OLLAMA
 
 
 def _is_encrypted(value: object) -> object:
@@ -106,7 +103,7 @@ class Settings(Section):
 
     @rule("engine.service_name", "clients.*.service")
     def _clients_call_services_of_the_stack(self) -> Iterator[Broken]:
-        services = sorted({OLLAMA_SERVICE, self.engine.service_name, GATEWAY_SERVICE})
+        services = sorted({names.OLLAMA, self.engine.service_name, names.GATEWAY})
         for index, client in enumerate(self.clients):
             if client.service not in services:
                 yield Broken(

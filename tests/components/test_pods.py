@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from synapse.names import OPERATOR_POD
 from synapse.plan.model import Plan, WorkloadKind
-from synapse.plan.workloads import OPERATOR_POD
 from tests.components.conftest import Planner, Record
 from tests.components.pods import Pod, cores, gib, pods
 from tests.components.recorder import Recorded

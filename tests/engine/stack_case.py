@@ -185,9 +185,7 @@ class StackCase:
         """Start the engine, for use in a `with` block."""
         line = self.stack.command(command, *arguments, policies=policies)
         pulumi = self.toolchain.path("pulumi")
-        return Run(
-            [pulumi, "--non-interactive", *line], self.stack, self.folder / "events.jsonl"
-        )
+        return Run([pulumi, "--non-interactive", *line], self.stack, self.folder / "events.jsonl")
 
     def run(self, command: str, *arguments: str, policies: bool = True) -> Finished:
         """Run the engine to its end."""
@@ -207,8 +205,10 @@ class StackCase:
         deployment = json.loads(self.pulumi("stack", "export"))["deployment"]
         return {resource["type"] for resource in deployment.get("resources", [])}
 
-    def kubectl(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """kubectl as the cluster's administrator, in the stack's namespace."""
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Kubectl as the cluster's administrator, in the stack's namespace."""
         return subprocess.run(
             [
                 self.toolchain.path("kubectl"),

@@ -8,7 +8,9 @@ from pathlib import Path
 from synapse.plan.model import Plan
 from synapse.settings.settings import Settings
 from tools.generate.configuration_page import configuration_page
+from tools.generate.ledger_picture import ledger_picture
 from tools.generate.plan_page import plan_page
+from tools.generate.policies_page import policies_page
 from tools.generate.project_config import with_config
 
 
@@ -30,3 +32,5 @@ def documents(root: Path) -> Iterator[Document]:
         root / "docs" / "plan.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     )
     yield Document(root / "docs" / "plan.md", plan_page(schema))
+    yield Document(root / "docs" / "policies.md", policies_page(root))
+    yield Document(root / "docs" / "ledger.svg", ledger_picture(root / "Pulumi.forge.yaml"))

@@ -20,11 +20,7 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
-from google.protobuf import (  # type: ignore[import-untyped]  # published without types
-    empty_pb2,
-    json_format,
-    struct_pb2,
-)
+from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
@@ -102,7 +98,9 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
         outputs = self._run(which, new, old, context, preview=request.preview)
         return provider_pb2.UpdateResponse(properties=_struct({**new, **outputs}))
 
-    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> object:
+    def Delete(
+        self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext
+    ) -> empty_pb2.Empty:
         old = _properties(request.properties)
         self._run("delete", old, old, context, preview=False)
         return empty_pb2.Empty()
@@ -112,7 +110,7 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
             id=request.id, properties=request.properties, inputs=request.inputs
         )
 
-    def Cancel(self, request: object, context: grpc.ServicerContext) -> object:
+    def Cancel(self, request: object, context: grpc.ServicerContext) -> empty_pb2.Empty:
         for process in list(self.processes):
             process.terminate()
         return empty_pb2.Empty()

@@ -2,6 +2,7 @@
 
 OLLAMA = "ollama"
 GATEWAY = "litellm-proxy"
+GATEWAY_APP = "litellm"  # the label that selects its pods; runbooks say `-l app=litellm`
 TTS = "coqui-tts"
 STT = "speaches"
 OLLAMA_PULL = "ollama-pull"

@@ -1,0 +1,46 @@
+"""The first lock: what does not fit, or is not built, is refused before anything is registered."""
+
+import pytest
+from pulumi import RunError
+
+from tests.components.conftest import Record
+
+TOO_MUCH = {
+    "VRAM": {"engine": {"gpu_memory_utilization": 0.99}},
+    "the engine's share": {"engine": {"gpu_memory_utilization": 0.1}},
+    "Ollama's limit": {"ollama": {"memory_gib": 4, "memory_request_gib": 4}},
+    "RAM": {"node": {"memory_gib": 128}},
+    "an engine that cannot run on the GPU": {
+        "engine": {"image": "registry.arunlabs.com/vllm-rtx5090:v0.8.1"}
+    },
+}
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_a_plan_that_does_not_fit_is_refused(registered: Record, what: str, preview: bool) -> None:
+    with pytest.raises(RunError, match="the stack is refused, nothing was touched") as refused:
+        registered(preview=preview, **TOO_MUCH[what])
+    assert "Traceback" not in str(refused.value)
+
+
+@pytest.mark.parametrize("phase", [4, 5, 6])
+def test_a_phase_that_is_not_built_is_refused(registered: Record, phase: int) -> None:
+    with pytest.raises(RunError, match=f"phase {phase} .*is not built yet; write 3"):
+        registered(phase=phase)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        ({"ollama": {"memory_gib": "96Gi"}}, "synapse:ollama.memory_gib"),
+        ({"engine": {"service_name": "vllm"}}, "synapse:engine.service_name"),
+        ({"gateway": {"hots": "a.b"}}, "synapse:gateway.hots"),
+    ],
+)
+def test_an_invalid_config_is_an_error_that_names_the_key(
+    registered: Record, overrides: dict[str, dict[str, str]], key: str
+) -> None:
+    with pytest.raises(RunError) as refused:
+        registered(**overrides)
+    assert key in str(refused.value)
