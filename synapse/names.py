@@ -1,4 +1,4 @@
-"""Fixed names of the stack's workloads and Services: clients, runbooks and the ledger use them."""
+"""Names that more than one room needs: workloads, Services, and what objects carry."""
 
 OLLAMA = "ollama"
 GATEWAY = "litellm-proxy"
@@ -12,3 +12,8 @@ MONITORING = "monitoring"
 OPERATOR_POD = "kubectl-run"
 
 ALL = (OLLAMA, GATEWAY, TTS, STT, OLLAMA_PULL, ENGINE_PULL, RESTART, MONITORING, OPERATOR_POD)
+
+GPU_RESOURCE = "nvidia.com/gpu"
+GPU_PRODUCT_LABEL = "nvidia.com/gpu.product"
+MODEL_ANNOTATION = "synapse/model"
+MODELS_ANNOTATION = "synapse/models"

@@ -1,11 +1,17 @@
 """What the Pulumi program does between reading its config and exporting its outputs."""
 
 import shlex
+from pathlib import Path
 
 import pulumi
 
+from synapse.cluster.access import connect
+from synapse.cluster.errors import ClusterError
 from synapse.components.secrets import Apply, Omit, Seal, Secrets
 from synapse.components.stack import Synapse, SynapseArgs
+from synapse.gates.preflight import Finding, preflight
+from synapse.gates.reading import read_snapshot
+from synapse.plan.image import build_commands
 from synapse.plan.model import Plan
 from synapse.plan.phases import GATEWAY, HIGHEST_BUILT
 from synapse.settings.machine import Target, TargetKind
@@ -39,11 +45,41 @@ def refuse_what_does_not_fit(plan: Plan) -> None:
             pulumi.log.warn(f"{verdict.rule}: {verdict.sum}; {verdict.cure}")
 
 
+def refuse_an_unfit_cluster(plan: Plan, settings: Settings) -> None:
+    """Check the prerequisites on the cluster itself, right before it is written to.
+
+    A preview asks no cluster: in CI there may be none.
+
+    Raises:
+        pulumi.RunError: with every prerequisite that is not met, and its cure.
+    """
+    if pulumi.runtime.is_dry_run() or settings.target.kind is TargetKind.RENDER:
+        return
+    try:
+        with connect(settings.target) as cluster:
+            findings = preflight(settings, plan, read_snapshot(cluster, settings, plan))
+    except ClusterError as error:
+        raise pulumi.RunError(str(error)) from None
+    for finding in findings:
+        if not finding.ok and not finding.refused:
+            pulumi.log.warn(_said(finding))
+    refused = [finding for finding in findings if finding.refused]
+    if refused:
+        raise pulumi.RunError(
+            "the cluster is not ready, nothing was touched:\n"
+            + "\n".join(f"  - {_said(finding)}" for finding in refused)
+        )
+
+
+def _said(finding: Finding) -> str:
+    return f"{finding.name}: {finding.seen}, wanted is {finding.wanted}; {finding.cure}"
+
+
 def build(plan: Plan, config: StackConfig) -> Synapse:
     """Register the stack."""
     handling = _handling(config.settings.target)
     if not isinstance(handling, Omit):
-        _refuse_missing_secrets(plan, config)
+        _refuse_a_missing_key(plan, config)
     return Synapse(
         "synapse",
         SynapseArgs(
@@ -64,16 +100,11 @@ def _handling(target: Target) -> Apply | Omit | Seal:
     return Omit()
 
 
-def _refuse_missing_secrets(plan: Plan, config: StackConfig) -> None:
+def _refuse_a_missing_key(plan: Plan, config: StackConfig) -> None:
     if plan.phase >= GATEWAY and config.gateway_key is None:
         raise pulumi.RunError(
             "synapse:gateway_key is not set, and phase 3 asks every caller for a key; set it with "
             '`pulumi config set --secret synapse:gateway_key "sk-$(openssl rand -hex 24)"`'
-        )
-    if plan.engine.gated and config.hf_token is None:
-        pulumi.log.warn(
-            f"{plan.engine.repository} is behind a licence, and synapse:hf_token is not set; set "
-            "it with `pulumi config set --secret synapse:hf_token`, or choose other engine.weights"
         )
 
 
@@ -82,5 +113,5 @@ def _build_command(settings: Settings, plan: Plan) -> str | None:
     build = settings.engine.build
     if build is None:
         return None
-    tool, image, context = map(shlex.quote, (build.tool, plan.engine.image, build.context))
-    return f"{tool} build --tag {image} {context} && {tool} push {image}"
+    commands = build_commands(plan.engine, build.tool, Path(build.context).expanduser())
+    return " && ".join(map(shlex.join, commands))

@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import Pod
 
 from synapse.cluster.access import Cluster
 from synapse.cluster.errors import ClusterError
-from synapse.cluster.names import MODEL_ANNOTATION
+from synapse.names import MODEL_ANNOTATION
 
 _KEPT_SECONDS = 3600
 _POLL_SECONDS = 1.0

@@ -21,7 +21,6 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from synapse.components.engine_command import CACHE, PORT, arguments, command, variables
 from synapse.components.labels import (
-    MODEL_ANNOTATION,
     REPLACE_WHEN_FAILED,
     SKIP_AWAIT,
     labels,
@@ -49,7 +48,7 @@ from synapse.components.pods import (
 )
 from synapse.components.secrets import SecretName, Secrets, store
 from synapse.components.services import service_spec, url
-from synapse.names import ENGINE_PULL, GATEWAY_APP
+from synapse.names import ENGINE_PULL, GATEWAY_APP, MODEL_ANNOTATION
 from synapse.plan.disk import ENGINE_CLAIM
 from synapse.plan.model import Plan
 

@@ -23,9 +23,8 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from synapse.components.labels import SKIP_AWAIT, labels
 from synapse.components.network import policy, reach_dns
-from synapse.components.pods import GPU_RESOURCE
 from synapse.components.quantities import cores, gibibytes
-from synapse.names import OPERATOR_POD
+from synapse.names import GPU_RESOURCE, OPERATOR_POD
 from synapse.plan.model import Plan, PodResources, Quota, Volume
 
 _APP = "synapse"

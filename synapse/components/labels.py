@@ -9,10 +9,6 @@ from synapse.names import GATEWAY, GATEWAY_APP
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 REPLACE_WHEN_FAILED = {"pulumi.com/replaceUnready": "true"}
 
-MODEL_ANNOTATION = "synapse/model"
-MODELS_ANNOTATION = "synapse/models"
-
-
 # The gateway is selected by a shorter label than its name: runbooks say `-l app=litellm`.
 _NAMED_OTHERWISE = {GATEWAY_APP: GATEWAY}
 

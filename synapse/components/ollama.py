@@ -16,8 +16,6 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from synapse.components.labels import (
-    MODEL_ANNOTATION,
-    MODELS_ANNOTATION,
     REPLACE_WHEN_FAILED,
     SKIP_AWAIT,
     labels,
@@ -44,7 +42,7 @@ from synapse.components.pods import (
     scratch,
 )
 from synapse.components.services import service_spec, url
-from synapse.names import GATEWAY_APP, OLLAMA, OLLAMA_PULL
+from synapse.names import GATEWAY_APP, MODEL_ANNOTATION, MODELS_ANNOTATION, OLLAMA, OLLAMA_PULL
 from synapse.plan.disk import OLLAMA_CLAIM
 from synapse.plan.model import Plan
 

@@ -22,9 +22,9 @@ from pulumi_kubernetes.core.v1 import (
 )
 
 from synapse.components.quantities import cores, gibibytes
+from synapse.names import GPU_RESOURCE
 from synapse.plan.model import PodResources
 
-GPU_RESOURCE = "nvidia.com/gpu"
 PULL_POLICY = "IfNotPresent"
 # A user of no account on any node, for images that run as anybody.
 ANY_USER = 65532

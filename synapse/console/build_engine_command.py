@@ -13,7 +13,8 @@ from synapse.catalogue import load_catalogue
 from synapse.console.exits import Exit, refuse
 from synapse.console.stack import DEFAULT_CONFIG, ConfigOption, settings_of
 from synapse.plan.build import make_plan
-from synapse.plan.model import EnginePlan, Plan
+from synapse.plan.image import build_commands
+from synapse.plan.model import Plan
 from synapse.settings.workloads import EngineBuild
 
 _BUILD_FILES = ("Dockerfile", "Containerfile")
@@ -49,12 +50,6 @@ def build_engine(
         if not dry_run:
             _run(command)
     raise typer.Exit(Exit.OK)
-
-
-def build_commands(engine: EnginePlan, tool: str, context: Path) -> list[list[str]]:
-    """The commands that build and push the image; a digest cannot be chosen, only the tag."""
-    image = engine.image.partition("@")[0]
-    return [[tool, "build", "--tag", image, str(context)], [tool, "push", image]]
 
 
 def _refuse_what_cannot_run(plan: Plan) -> None:

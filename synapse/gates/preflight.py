@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from synapse.catalogue import UnknownEntryError, load_catalogue
-from synapse.cluster.names import GPU_RESOURCE
 from synapse.gates.snapshot import ClusterSnapshot, NodeSeen
+from synapse.names import GPU_RESOURCE
 from synapse.plan import phases
 from synapse.plan.model import Plan, WorkloadKind
 from synapse.settings.machine import TargetKind

@@ -9,10 +9,10 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Node
 
 from synapse.cluster.access import Cluster
-from synapse.cluster.names import GPU_PRODUCT_LABEL, GPU_RESOURCE
 from synapse.cluster.quantities import cores_of, count_of, gib_of
 from synapse.gates.preflight import INGRESS_ROUTES
 from synapse.gates.snapshot import ClusterSnapshot, NodeSeen
+from synapse.names import GPU_PRODUCT_LABEL, GPU_RESOURCE
 from synapse.plan.model import Plan
 from synapse.settings.neighbours import LegacyService
 from synapse.settings.settings import Settings

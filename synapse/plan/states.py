@@ -98,7 +98,7 @@ def _own(workload: Workload) -> GpuMember:
 
 def _engine(workload: Workload, gpu: GpuBudget, engine: EnginePlan) -> GpuMember:
     share = f"{engine.gpu_memory_utilization:.2f} × {gpu.total_gib:.2f}"
-    outside = f" + {engine.outside_gib:.1f} outside its share" if engine.outside_gib else ""
+    outside = f" + {engine.outside_gib:.1f} outside" if engine.outside_gib else ""
     return GpuMember(
         workload=workload.name,
         vram_gib=workload.vram_gib,

@@ -24,21 +24,22 @@ class End:
 def reaches(recorded: Recorded, source: End, target: End, port: int, protocol: str = "TCP") -> bool:
     """Whether one pod may open a connection to another."""
     return all(
-        _allowed(recorded, own, direction, port, protocol, other)
+        _allowed(recorded, own, other, direction=direction, port=port, protocol=protocol)
         for own, direction, other in ((source, "egress", target), (target, "ingress", source))
     )
 
 
 def reaches_address(recorded: Recorded, source: End, address: str, port: int) -> bool:
     """Whether a pod may open a connection to an address outside the cluster."""
-    return _allowed(recorded, source, "egress", port, "TCP", ipaddress.ip_address(address))
+    outside = ipaddress.ip_address(address)
+    return _allowed(recorded, source, outside, direction="egress", port=port, protocol="TCP")
 
 
 Other = End | ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def _allowed(
-    recorded: Recorded, own: End, direction: str, port: int, protocol: str, other: Other
+    recorded: Recorded, own: End, other: Other, *, direction: str, port: int, protocol: str
 ) -> bool:
     policies = [
         one

@@ -255,6 +255,9 @@ def _run(config: Json, secrets: dict[str, str], preview: bool) -> Recorded:
     asyncio.set_event_loop(loop)
     try:
         loop.run_until_complete(run_in_stack(_program))
+    except pulumi.RunError:
+        assert not recorder.registered, "the program refused after it had registered something"
+        raise
     finally:
         loop.close()
         asyncio.set_event_loop(None)

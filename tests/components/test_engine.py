@@ -1,6 +1,7 @@
 """Phase 2: the engine on the one GPU, with the plan's arguments, offline."""
 
 import argparse
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def _parsed(arguments: list[str], kind: str = "vllm") -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _engine(registered: Record, **overrides: Json) -> tuple[argparse.Namespace, dict[str, str]]:
+def _engine(registered: Record, **overrides: Any) -> tuple[argparse.Namespace, dict[str, str]]:
     one = pod(registered(phase=2, **overrides), ENGINE)
     kind = overrides.get("engine", {}).get("kind", "vllm")
     return _parsed(one.container["args"], kind), one.environment

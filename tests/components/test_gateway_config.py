@@ -1,6 +1,7 @@
 """The plan's routes as LiteLLM's config file: the generator alone, which is pure."""
 
 import hashlib
+from typing import Any
 
 import pytest
 import yaml
@@ -126,9 +127,7 @@ def test_the_key_is_named_and_not_written(planned: Planner) -> None:
 
 
 @pytest.mark.parametrize("overrides", [{}, {"ollama": WITH_EMBEDDING}])
-def test_the_file_reads_back_as_what_was_meant(
-    planned: Planner, overrides: dict[str, object]
-) -> None:
+def test_the_file_reads_back_as_what_was_meant(planned: Planner, overrides: dict[str, Any]) -> None:
     config = gateway_config(planned(**overrides))
     assert yaml.safe_load(rendered(config)) == config
     assert "&id" not in rendered(config), "YAML anchors in a file that people read"

@@ -1,11 +1,13 @@
 """The first lock: what does not fit, or is not built, is refused before anything is registered."""
 
+from typing import Any
+
 import pytest
 from pulumi import RunError
 
 from tests.components.conftest import Record
 
-TOO_MUCH = {
+TOO_MUCH: dict[str, dict[str, Any]] = {
     "VRAM": {"engine": {"gpu_memory_utilization": 0.99}},
     "the engine's share": {"engine": {"gpu_memory_utilization": 0.1}},
     "Ollama's limit": {"ollama": {"memory_gib": 4, "memory_request_gib": 4}},
@@ -39,7 +41,7 @@ def test_a_phase_that_is_not_built_is_refused(registered: Record, phase: int) ->
     ],
 )
 def test_an_invalid_config_is_an_error_that_names_the_key(
-    registered: Record, overrides: dict[str, dict[str, str]], key: str
+    registered: Record, overrides: dict[str, Any], key: str
 ) -> None:
     with pytest.raises(RunError) as refused:
         registered(**overrides)

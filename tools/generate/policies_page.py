@@ -8,7 +8,7 @@ _HEAD = """\
 # The policy pack
 
 The second lock: `pulumi preview --policy-pack policy` derives its verdicts from the resources that
-it is shown, by formulas of its own, and compares them with the plan. All rules are mandatory. A rule
+it is shown, by formulas of its own, and compares them with the plan. All rules are mandatory. One
 whose name ends in `-deployed` looks at all resources together; the others refuse a resource at its
 registration, so that nothing below it is created, also with `--skip-preview`. An unknown value is a
 violation, and so is what the pack cannot read: a flag from a variable, a model that the catalogue

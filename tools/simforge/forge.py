@@ -196,10 +196,12 @@ class SimForge(Remains):
                 return
 
     def _start_the_rest(self) -> None:
-        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+        for name in ("kube-controller-manager", "kube-scheduler"):
             self._start(name)
         api = self.api()
         prepare(api, self.node, self.toolchain.path("traefik-crds.yaml"))
+        # A node that has no capacity yet would get kwok's own idea of one.
+        self._start("kwok")
         self._wait("kube-controller-manager", lambda: _has_service_account(api))
         self._wait("kwok", lambda: _node_is_ready(api))
 

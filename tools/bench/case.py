@@ -1,0 +1,78 @@
+"""What the runs of a bench share: a simulated forge, two stacks, and how they are run."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tools.bench.objects import StackObjects
+from tools.bench.processes import Finished, run
+from tools.sim_stack import PULUMI_PROGRAMS, REPOSITORY, STACK, SimStack
+from tools.simforge import SIMFORGE_PROGRAMS, SimForge
+from tools.toolchain import Toolchain
+
+PROGRAMS = (*PULUMI_PROGRAMS, *SIMFORGE_PROGRAMS, "kubectl")
+PHASE = 3
+_SETTINGS = REPOSITORY / f"Pulumi.{STACK}.yaml"
+_BARE_PROGRAM = Path(__file__).parent / "programs" / "bare.py"
+
+
+@dataclass(frozen=True)
+class BenchCase:
+    """A folder that holds all that a bench writes, and the programs that it runs."""
+
+    folder: Path
+    toolchain: Toolchain
+
+    @contextmanager
+    def fresh_forge(self) -> Iterator[SimForge]:
+        """A cluster that nothing was ever deployed on, for the length of a block."""
+        forge = SimForge(self.folder / "forge", self.toolchain)
+        with forge.lent():
+            yield forge
+
+    async def fresh_stack(self, name: str, forge: SimForge, program: Path = REPOSITORY) -> SimStack:
+        """A stack at phase 3 with an empty state; one of the same name is gone."""
+        state = self.folder / name
+        shutil.rmtree(state, ignore_errors=True)
+        stack = SimStack(state, self.toolchain, forge.kubeconfig, program)
+        await asyncio.to_thread(stack.prepare, _SETTINGS, PHASE)
+        return stack
+
+    def bare_program(self, objects: StackObjects) -> Path:
+        """A project like the repository's whose program registers these objects as they are."""
+        project = self.folder / "bare-program"
+        project.mkdir()
+        document = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))
+        document["runtime"]["options"]["virtualenv"] = sys.prefix
+        (project / "Pulumi.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+        shutil.copy(_BARE_PROGRAM, project / "__main__.py")
+        (project / "objects.json").write_text(objects.for_program(), encoding="utf-8")
+        return project
+
+    async def pulumi(
+        self, stack: SimStack, command: str, *arguments: str, policies: bool = False
+    ) -> Finished:
+        """Run the engine on a stack, as a user does."""
+        line = stack.command(command, *arguments, policies=policies)
+        return await run(
+            [self.toolchain.path("pulumi"), "--non-interactive", *line],
+            cwd=stack.program_dir,
+            env=stack.environment(),
+        )
+
+    async def kubectl(self, forge: SimForge, *arguments: str, stdin: str | None = None) -> Finished:
+        """Run kubectl as the cluster's administrator."""
+        return await run(
+            [self.toolchain.path("kubectl"), f"--kubeconfig={forge.kubeconfig}", *arguments],
+            cwd=self.folder,
+            env=os.environ,
+            stdin=stdin,
+        )
