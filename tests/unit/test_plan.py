@@ -100,7 +100,7 @@ def test_the_design_s_example_is_refused_with_its_sum_and_both_cures() -> None:
     found = verdict(made, "vram-in-every-state", "'chat+speech'")
     assert not found.fits and found.phases == (4, 5, 6)
     assert found.sum == (
-        "vllm 0.65 × 31.36 + 1.2 outside its share = 21.6 + coqui-tts 12.0 = 33.6 > 30.0 GiB"
+        "vllm 0.65 × 31.36 + 1.2 outside = 21.6 + coqui-tts 12.0 = 33.6 > 30.0 GiB"
     )
     assert found.cure == (
         "lower engine.gpu_memory_utilization to 0.53 or set gpu.sharing to exclusive"
