@@ -15,16 +15,22 @@ help: ## this list
 
 # ---- set-up ------------------------------------------------------------------------------------
 
-$(VENV)/runtime: requirements.lock
+# One environment in three steps: what `plan` needs is there in seconds.
+$(VENV)/plan: requirements-plan.lock
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	@echo "installing the Python packages of requirements.lock"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@touch $@
+	$(call install,$@,$<)
+
+$(VENV)/runtime: requirements.lock $(VENV)/plan
+	$(call install,$@,$<)
 
 $(VENV)/development: requirements-dev.lock $(VENV)/runtime
-	@echo "installing the Python packages of requirements-dev.lock"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@touch $@
+	$(call install,$@,$<)
+
+define install
+	@echo "installing the Python packages of $(2)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+	@touch $(1)
+endef
 
 .PHONY: setup
 setup: $(VENV)/development ## the Python environment with everything that tests need
@@ -32,7 +38,7 @@ setup: $(VENV)/development ## the Python environment with everything that tests 
 # ---- the stack ---------------------------------------------------------------------------------
 
 .PHONY: plan
-plan: $(VENV)/runtime ## what every phase and GPU state takes, and whether it fits (STACK=forge)
+plan: $(VENV)/plan ## what every phase and GPU state takes, and whether it fits (STACK=forge)
 	@$(RUN) -m synapse plan --config $(CONFIG) $(if $(PHASE),--phase $(PHASE))
 
 .PHONY: up
@@ -100,5 +106,7 @@ bench: $(VENV)/development ## timings as ratios of alternated runs, kept in docs
 
 .PHONY: lock
 lock: $(VENV)/development ## requirements*.lock from requirements*.txt
-	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -o requirements.lock requirements.txt
-	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -o requirements-dev.lock requirements-dev.txt
+	@for set in requirements-plan requirements requirements-dev; do \
+	  $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-annotate --custom-compile-command "make lock" -o $$set.lock $$set.txt || exit 1; \
+	done

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from synapse.settings.problems import SettingsError
+from tools.bench.errors import BenchError
 from tools.render import render
 from tools.sim_stack import SimStackError
 from tools.simforge import SIMFORGE_PROGRAMS, Remains, SimForge, SimForgeError
@@ -27,7 +28,7 @@ console = Console()
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
-    except (ToolchainError, SimForgeError, SimStackError, SettingsError) as error:
+    except (BenchError, ToolchainError, SimForgeError, SimStackError, SettingsError) as error:
         Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
@@ -110,6 +111,21 @@ def render_manifests(
     with _one_line_errors():
         count = render(config, phase, directory, seal_with, console)
     console.print(f"{count} manifests in {directory}", highlight=False)
+
+
+@app.command("bench")
+def bench_stack(
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each kind.")] = 5,
+    directory: Annotated[Path, typer.Option(help="Receives bench.md and bench.json.")] = Path(
+        "docs"
+    ),
+) -> None:
+    """Measure what Synapse costs in time; exit 1 when a bound is not held."""
+    from tools.bench.command import bench  # noqa: PLC0415 only a bench needs what this imports
+
+    with _one_line_errors():
+        held = bench(runs, directory, console)
+    raise typer.Exit(0 if held else 1)
 
 
 def _sim_dir() -> Path:

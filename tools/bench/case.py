@@ -1,7 +1,6 @@
 """What the runs of a bench share: a simulated forge, two stacks, and how they are run."""
 
 import asyncio
-import json
 import os
 import shutil
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from tools.bench.objects import StackObjects
-from tools.bench.processes import Finished, run
+from tools.bench.processes import Finished, Seen, run
 from tools.sim_stack import PULUMI_PROGRAMS, REPOSITORY, STACK, SimStack
 from tools.simforge import SIMFORGE_PROGRAMS, SimForge
 from tools.toolchain import Toolchain
@@ -21,6 +20,8 @@ from tools.toolchain import Toolchain
 PROGRAMS = (*PULUMI_PROGRAMS, *SIMFORGE_PROGRAMS, "kubectl")
 PHASE = 3
 _SETTINGS = REPOSITORY / f"Pulumi.{STACK}.yaml"
+# With `--json`, the events of a preview come as they happen, like those of an update.
+_STREAMED = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
 _BARE_PROGRAM = Path(__file__).parent / "programs" / "bare.py"
 
 
@@ -58,15 +59,27 @@ class BenchCase:
         return project
 
     async def pulumi(
-        self, stack: SimStack, command: str, *arguments: str, policies: bool = False
+        self,
+        stack: SimStack,
+        command: str,
+        *arguments: str,
+        policies: bool = False,
+        seen: Seen | None = None,
     ) -> Finished:
-        """Run the engine on a stack, as a user does."""
+        """Run the engine on a stack, as a user does; `seen` gets each line that it prints."""
         line = stack.command(command, *arguments, policies=policies)
         return await run(
             [self.toolchain.path("pulumi"), "--non-interactive", *line],
             cwd=stack.program_dir,
-            env=stack.environment(),
+            env={**stack.environment(), **_STREAMED},
+            seen=seen,
         )
+
+    async def export(self, stack: SimStack) -> str:
+        """The stack's state in plain text. Its secrets are made up for the bench."""
+        project = stack.config_file.parent
+        arguments = ("-C", str(project), "stack", "export", "--show-secrets", "--stack", STACK)
+        return await asyncio.to_thread(stack.checked, *arguments)
 
     async def kubectl(self, forge: SimForge, *arguments: str, stdin: str | None = None) -> Finished:
         """Run kubectl as the cluster's administrator."""

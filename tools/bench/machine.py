@@ -21,7 +21,7 @@ class Machine:
 
     Attributes:
         cpu: model of the processor.
-        cores: logical ones that this process may use.
+        cores: logical ones.
         memory_gib: of the whole machine.
         system: operating system and kernel.
         load: mean number of processes that wanted a core in the minute before the bench.
@@ -40,7 +40,7 @@ class Machine:
         """The one that this runs on, with these programs."""
         return cls(
             cpu=_cpu_model(),
-            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores(),
+            cores=os.cpu_count() or 1,
             memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
             system=_system(),
             load=round(os.getloadavg()[0], 2),
@@ -63,10 +63,6 @@ def _version(item: Resolved) -> str:
     """A stand-in is not the official program, and a reader of the figures has to know."""
     own = " (our stand-in)" if item.origin is Origin.STAND_IN else ""
     return f"{item.program.version}{own}"
-
-
-def _cores() -> int:
-    return os.cpu_count() or 1
 
 
 def _cpu_model() -> str:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
-Manifest = dict[str, JsonValue]
+from tools.simforge.api import Manifest
+
 
 _PROVIDER = "pulumi:providers:kubernetes"
 # How Pulumi marks a secret in an exported stack.
@@ -48,7 +48,7 @@ class StackObjects:
     def namespace(self) -> str:
         """The stack's own."""
         return next(
-            item.manifest["metadata"]["name"]
+            str(item.manifest["metadata"]["name"])
             for item in self.objects
             if item.manifest["kind"] == "Namespace"
         )
@@ -68,17 +68,16 @@ def read_export(exported: str) -> StackObjects:
     )
 
 
-def _plain_inputs(inputs: Mapping[str, JsonValue]) -> Manifest:
+def _plain_inputs(inputs: Mapping[str, object]) -> Manifest:
     """Without the engine's own marks."""
     return {key: _plain(value) for key, value in inputs.items() if not key.startswith("__")}
 
 
-def _plain(value: JsonValue) -> JsonValue:
+def _plain(value: object) -> object:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         if _SECRET_MARK in value:
-            plaintext = value["plaintext"]
-            return _plain(json.loads(str(plaintext)))
+            return json.loads(value["plaintext"])
         return {key: _plain(item) for key, item in value.items()}
     return value

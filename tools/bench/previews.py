@@ -1,14 +1,12 @@
 """`pulumi preview` of the whole stack, beside the bare program."""
 
-import json
-from collections import Counter
-
 from rich.progress import Progress
 
 from tools.bench.case import BenchCase
 from tools.bench.errors import BenchError
 from tools.bench.figures import Row, ratio
 from tools.bench.objects import StackObjects
+from tools.bench.steps import Steps
 from tools.sim_stack import SimStack
 
 PLAIN_LIMIT = 1.25
@@ -23,15 +21,15 @@ async def measure(
     Raises:
         BenchError: a preview fails, or the two programs do not register the same objects.
     """
-    bare_seconds, ours_seconds, judged_seconds = [], [], []
-    task = progress.add_task("previews", total=3 * runs + 3)
+    bare_seconds: list[float] = []
+    ours_seconds: list[float] = []
+    judged_seconds: list[float] = []
+    task = progress.add_task("previews", total=3 * runs + 1)
     with case.fresh_forge() as forge:
-        connected = objects.connected_by(forge.kubeconfig)
-        bare = await case.fresh_stack("bare", forge, case.bare_program(connected))
+        bare = await case.fresh_stack("bare", forge, case.bare_program(objects))
         ours = await case.fresh_stack("ours", forge)
         await _compare(case, bare, ours)
-        for _ in range(3):
-            progress.advance(task)
+        progress.advance(task)
         for _ in range(runs):
             for stack, policies, seconds in (
                 (bare, False, bare_seconds),
@@ -54,13 +52,10 @@ async def measure(
 
 async def _compare(case: BenchCase, bare: SimStack, ours: SimStack) -> None:
     """One preview of each, not timed: it warms all caches, and shows that the pair is fair."""
-    registered = []
-    for stack, policies in ((bare, False), (ours, True)):
-        done = await case.pulumi(stack, "preview", "--json", policies=policies)
-        types = (step["newState"]["type"] for step in json.loads(done.out)["steps"])
-        registered.append(Counter(type_ for type_ in types if "kubernetes" in type_))
-    if registered[0] != registered[1]:
-        raise BenchError(
-            "the bare program and the stack do not register the same objects: "
-            f"{registered[0] ^ registered[1]}"
-        )
+    of_bare, of_ours = Steps(), Steps()
+    for stack, policies, steps in ((bare, False, of_bare), (ours, True, of_ours)):
+        await case.pulumi(stack, "preview", "--json", policies=policies, seen=steps.see)
+    different = set(of_bare.ended_at) ^ set(of_ours.ended_at)
+    if different or not of_ours.ended_at:
+        listed = ", ".join(sorted(different)) or "none at all"
+        raise BenchError(f"the bare program and the stack register different objects: {listed}")

@@ -18,17 +18,22 @@ _LONGEST_LINE_BYTES = 64 << 20
 _TOLD_OF_A_FAILURE = 2000
 
 
+Seen = Callable[[str], None]
+
+
 @dataclass(frozen=True)
 class Finished:
     """A command that has ended well.
 
     Attributes:
         seconds: wall clock time, from before its start to after its end.
+        ended_at: `time.perf_counter()` after its end.
         out: what it wrote to stdout.
         err: what it wrote to stderr.
     """
 
     seconds: float
+    ended_at: float
     out: str
     err: str
 
@@ -40,7 +45,7 @@ async def run(
     env: Mapping[str, str],
     allowed: Sequence[int] = (0,),
     stdin: str | None = None,
-    seen: Callable[[str], None] = lambda _: None,
+    seen: Seen | None = None,
 ) -> Finished:
     """Run a command in a session of its own, and end all of that session if it is left early.
 
@@ -72,7 +77,7 @@ async def run(
                 _lines(process.stdout, seen), _lines(process.stderr), _tell(process.stdin, stdin)
             )
             status = await process.wait()
-        seconds = time.perf_counter() - begin
+        ended_at = time.perf_counter()
     except TimeoutError:
         raise BenchError(f"{_words(command)} had not ended after {LIMIT_SECONDS:g} s") from None
     finally:
@@ -81,15 +86,16 @@ async def run(
     if status not in allowed:
         said = (out + err)[-_TOLD_OF_A_FAILURE:]
         raise BenchError(f"{_words(command)} ended with exit status {status}:\n{said}")
-    return Finished(seconds, out, err)
+    return Finished(ended_at - begin, ended_at, out, err)
 
 
-async def _lines(stream: asyncio.StreamReader | None, seen: Callable[[str], None] = id) -> str:
+async def _lines(stream: asyncio.StreamReader | None, seen: Seen | None = None) -> str:
     lines = []
     if stream:
         async for line in stream:
             lines.append(line.decode("utf-8", "replace"))
-            seen(lines[-1])
+            if seen:
+                seen(lines[-1])
     return "".join(lines)
 
 

@@ -1,57 +1,20 @@
 """`pulumi up` from nothing to phase 3, beside `kubectl apply` of the same manifests."""
 
-import json
-import os
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.progress import Progress
 
 from tools.bench.case import BenchCase
-from tools.bench.figures import Awaited, Row, difference, duration, slowest_awaiter
+from tools.bench.figures import Awaited, Row, difference, slowest_awaiter
 from tools.bench.objects import StackObjects, read_export
-from tools.bench.processes import run
 from tools.bench.readiness import watching
-from tools.sim_stack import STACK, SimStack
+from tools.bench.steps import Steps
+from tools.sim_stack import SimStack
 from tools.simforge import SimForge
 
 MORE_THAN_KUBECTL_LIMIT_SECONDS = 6.0
 AWAITER_LIMIT_SECONDS = 2.0
 _READY_LIMIT = "--timeout=120s"
-
-
-@dataclass
-class Steps:
-    """The engine's steps on the cluster's objects, as its events come.
-
-    Attributes:
-        update_begun_at: `time.perf_counter()` of the update's first event, after the preview's.
-        begun_at: of the beginning of each object's step, by `Kind name`.
-        ended_at: of its end.
-    """
-
-    update_begun_at: float = 0.0
-    begun_at: dict[str, float] = field(default_factory=dict)
-    ended_at: dict[str, float] = field(default_factory=dict)
-    _urns: dict[str, float] = field(default_factory=dict)
-
-    def see(self, line: str) -> None:
-        """Take in one event of `pulumi up --json`."""
-        event = json.loads(line)
-        now = time.perf_counter()
-        if "preludeEvent" in event:  # of the preview, then of the update
-            self.update_begun_at = now
-            for seen in (self.begun_at, self.ended_at, self._urns):
-                seen.clear()
-        elif "resourcePreEvent" in event:
-            self._urns.setdefault(event["resourcePreEvent"]["metadata"]["urn"], now)
-        elif "resOutputsEvent" in event:
-            metadata = event["resOutputsEvent"]["metadata"]
-            if metadata["type"].startswith("kubernetes:"):
-                kind = metadata["type"].rsplit(":", 1)[1]
-                name = f"{kind} {metadata['new']['id'].rsplit('/', 1)[-1]}"
-                self.begun_at[name] = self._urns[metadata["urn"]]
-                self.ended_at[name] = now
 
 
 @dataclass(frozen=True)
@@ -101,7 +64,7 @@ async def measure(
     awaited = [up.awaited for up in ups]
     rows = [
         difference(
-            "pulumi up 0 → 3 − kubectl apply until ready",
+            "pulumi up 0 → 3 less kubectl apply until ready",
             [up.seconds for up in ups],
             applied_seconds,
             MORE_THAN_KUBECTL_LIMIT_SECONDS,
@@ -135,7 +98,7 @@ async def _up(case: BenchCase, stack: SimStack, forge: SimForge, objects: StackO
 
 async def _apply(case: BenchCase, forge: SimForge, objects: StackObjects) -> float:
     """Namespace first, then all; Deployments available, Jobs complete. Returns the seconds."""
-    apply = ("apply", "--server-side", "-f", "-")
+    apply = ("apply", "-f", "-")
     wait = ("wait", f"--namespace={objects.namespace}", "--all", _READY_LIMIT)
     commands: list[tuple[tuple[str, ...], str | None]] = [
         (apply, objects.manifests(namespaces=True)),
