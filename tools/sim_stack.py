@@ -77,10 +77,11 @@ class SimStack:
             target: in place of the simulated forge.
 
         Raises:
-            SimStackError: another run is at work on the stack, or Pulumi refuses.
+            SimStackError: another run is at work on the stack, the state folder cannot be written,
+                or Pulumi refuses.
         """
         for folder in (self._project_dir, self._backend):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_state_folder(folder)
         self._release_lock_of_the_dead()
         if _SALT not in yaml.safe_load(settings.read_text()):
             self._write_passphrase()
@@ -191,6 +192,24 @@ class SimStack:
 
 
 _STACK = ("--stack", STACK)
+
+
+def make_state_folder(folder: Path) -> None:
+    """Make a folder that only its owner may read, and see that it can be written.
+
+    Raises:
+        SimStackError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        why = "" if os.access(folder, os.W_OK) else "it is read-only"
+    except OSError as error:
+        why = error.strerror or "it cannot be made"
+    if why:
+        raise SimStackError(
+            f"the state folder {folder} cannot be used ({why}); "
+            "set SYNAPSE_STATE to a folder that you can write"
+        )
 
 
 def _write_private(path: Path, text: str) -> None:

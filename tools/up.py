@@ -18,7 +18,14 @@ from synapse.plan.model import Plan
 from synapse.plan.phases import HIGHEST_BUILT
 from synapse.settings.load import read_stack_file
 from synapse.settings.settings import Settings
-from tools.sim_stack import PULUMI_PROGRAMS, REPOSITORY, STACK, SimStack, SimStackError
+from tools.sim_stack import (
+    PULUMI_PROGRAMS,
+    REPOSITORY,
+    STACK,
+    SimStack,
+    SimStackError,
+    make_state_folder,
+)
 from tools.simforge import SIMFORGE_PROGRAMS, NodeSpec, Remains, SimForge
 from tools.toolchain import ensure
 
@@ -64,7 +71,7 @@ def tear_down(state_dir: Path) -> None:
 
 @contextmanager
 def _alone(state_dir: Path) -> Iterator[None]:
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_state_folder(state_dir)
     try:
         with FileLock(state_dir / "lock", timeout=0):
             yield

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_command.local import Command
 from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
-from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
 from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     ContainerPortArgs,
@@ -19,9 +18,9 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
-from synapse.components.engine_command import CACHE, PORT, arguments, command, variables
+from synapse.components.download import DownloadArgs, download
+from synapse.components.engine_command import CACHE, HF_HOME, PORT, arguments, command, variables
 from synapse.components.labels import (
-    REPLACE_WHEN_FAILED,
     SKIP_AWAIT,
     labels,
     metadata,
@@ -36,6 +35,7 @@ from synapse.components.network import (
 )
 from synapse.components.pods import (
     PULL_POLICY,
+    SCRATCH,
     claimed,
     container_security,
     environment,
@@ -48,7 +48,7 @@ from synapse.components.pods import (
 )
 from synapse.components.secrets import SecretName, Secrets, store
 from synapse.components.services import service_spec, url
-from synapse.names import ENGINE_PULL, GATEWAY_APP, MODEL_ANNOTATION
+from synapse.names import ENGINE_PULL, GATEWAY_APP
 from synapse.plan.disk import ENGINE_CLAIM
 from synapse.plan.model import Plan
 
@@ -59,7 +59,7 @@ _STARTUP_PERIOD_SECONDS, _STARTUP_FAILURES = 30, 60
 _START_SECONDS = _STARTUP_PERIOD_SECONDS * _STARTUP_FAILURES
 # Room for the image's own pull before the first probe counts.
 _DEADLINE_SECONDS = _START_SECONDS + 600
-_DOWNLOAD_SECONDS = 6 * 60 * 60
+_TIMEOUTS = pulumi.CustomTimeouts(create=f"{_DEADLINE_SECONDS}s", update=f"{_DEADLINE_SECONDS}s")
 _TOKEN_SECRET, _TOKEN_KEY = "huggingface-token", "token"
 
 # Some repositories hold the weights twice; the engine reads safetensors alone.
@@ -97,24 +97,14 @@ class Engine(pulumi.ComponentResource):
         built = _image(name, args, child)
         after_image = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=built))
         _policies(name, plan, child)
-        download = Job(
-            f"{name}-pull",
-            metadata=metadata(
-                ENGINE_PULL,
-                plan.namespace,
-                ENGINE_PULL,
-                annotations={MODEL_ANNOTATION: engine.repository} | REPLACE_WHEN_FAILED,
-            ),
-            spec=_pull_job(plan, _token(name, args, child)),
-            opts=pulumi.ResourceOptions.merge(after_image, _patience(_DOWNLOAD_SECONDS)),
-        )
+        downloaded = download(f"{name}-pull", _pull(plan, _token(name, args, child)), after_image)
         Deployment(
             f"{name}-deployment",
             metadata=metadata(engine.service, plan.namespace, engine.service),
             spec=_deployment(plan),
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions.merge(after_image, _patience(_DEADLINE_SECONDS)),
-                pulumi.ResourceOptions(depends_on=[download]),
+                after_image,
+                pulumi.ResourceOptions(depends_on=[downloaded], custom_timeouts=_TIMEOUTS),
             ),
         )
         Service(
@@ -129,12 +119,6 @@ class Engine(pulumi.ComponentResource):
         )
         self.url = pulumi.Output.from_input(url(engine.service, plan.namespace, PORT))
         self.register_outputs({"url": self.url})
-
-
-def _patience(seconds: int) -> pulumi.ResourceOptions:
-    """Wait as long as the object itself may take, and no longer."""
-    wait = f"{seconds}s"
-    return pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait))
 
 
 def _image(name: str, args: EngineArgs, child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
@@ -164,6 +148,30 @@ def _token(name: str, args: EngineArgs, child: pulumi.ResourceOptions) -> str | 
     )
 
 
+def _pull(plan: Plan, token_secret: str | None) -> DownloadArgs:
+    told = {
+        "MODEL": plan.engine.repository,
+        "HF_HOME": HF_HOME,
+        "HOME": SCRATCH,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    token = [secret_variable("HF_TOKEN", token_secret, _TOKEN_KEY)] if token_secret else []
+    return DownloadArgs(
+        app=ENGINE_PULL,
+        job=ENGINE_PULL,
+        namespace=plan.namespace,
+        model=plan.engine.repository,
+        image=plan.engine.image,
+        command=["python3", "-u", "-c", _PULL_SCRIPT],
+        variables=[*environment(told), *token],
+        claim=ENGINE_CLAIM,
+        mount_path=CACHE,
+        pod=plan.workload(ENGINE_PULL).pod,
+        uid=_UID,
+        pull_secret=plan.image_pull_secret,
+    )
+
+
 def _policies(name: str, plan: Plan, child: pulumi.ResourceOptions) -> None:
     service = plan.engine.service
     NetworkPolicy(
@@ -188,7 +196,7 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
     engine = plan.engine
     workload = plan.workload(engine.service)
     cache, cache_mount = claimed(ENGINE_CLAIM, CACHE)
-    scratch_volume, scratch_mount = scratch("scratch", "/tmp")  # noqa: S108  the pod's own
+    scratch_volume, scratch_mount = scratch()
     container = ContainerArgs(
         name=engine.kind,
         image=engine.image,
@@ -243,45 +251,6 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
                 termination_grace_period_seconds=60,
                 automount_service_account_token=False,
                 # A Service called `vllm` in the namespace would set VLLM_PORT.
-                enable_service_links=False,
-            ),
-        ),
-    )
-
-
-def _pull_job(plan: Plan, token_secret: str | None) -> JobSpecArgs:
-    """Download the weights into the cache: idempotent, resumable, progress in the pod's log."""
-    cache, cache_mount = claimed(ENGINE_CLAIM, CACHE)
-    scratch_volume, scratch_mount = scratch("scratch", "/tmp")  # noqa: S108  the pod's own
-    told = {
-        "MODEL": plan.engine.repository,
-        "HF_HOME": f"{CACHE}/huggingface",
-        "HOME": "/tmp",  # noqa: S108
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-    }
-    token = [secret_variable("HF_TOKEN", token_secret, _TOKEN_KEY)] if token_secret else []
-    container = ContainerArgs(
-        name="pull",
-        image=plan.engine.image,
-        image_pull_policy=PULL_POLICY,
-        command=["python3", "-u", "-c", _PULL_SCRIPT],
-        env=[*environment(told), *token],
-        resources=resources(plan.workload(ENGINE_PULL).pod),
-        security_context=container_security(),
-        volume_mounts=[cache_mount, scratch_mount],
-    )
-    return JobSpecArgs(
-        backoff_limit=5,
-        active_deadline_seconds=_DOWNLOAD_SECONDS,
-        template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(ENGINE_PULL)),
-            spec=PodSpecArgs(
-                restart_policy="Never",  # a failed pod stays, and with it its log
-                containers=[container],
-                volumes=[cache, scratch_volume],
-                image_pull_secrets=pull_secrets(plan.image_pull_secret),
-                security_context=pod_security(_UID),
-                automount_service_account_token=False,
                 enable_service_links=False,
             ),
         ),

@@ -1,10 +1,11 @@
 """How the engine is told what the plan says: arguments and variables of vLLM and of SGLang."""
 
+from synapse.components.pods import SCRATCH
 from synapse.plan.model import EnginePlan
 
 PORT = 8000
 CACHE = "/cache"
-_SCRATCH = "/tmp"  # noqa: S108  a volume of the pod, not of the node
+HF_HOME = f"{CACHE}/huggingface"
 
 
 def command(engine: EnginePlan) -> list[str]:
@@ -65,9 +66,9 @@ def _optional(flag: str, value: int | None) -> list[str]:
 def variables(engine: EnginePlan) -> dict[str, str]:
     """The engine's environment: it downloads nothing, that is the pull Job's part."""
     told = {
-        "HF_HOME": f"{CACHE}/huggingface",
+        "HF_HOME": HF_HOME,
         "HF_HUB_OFFLINE": "1",
-        "HOME": _SCRATCH,
+        "HOME": SCRATCH,
         "USER": "synapse",  # caches are named after a user, and the image may not know this one
     }
     if engine.kind == "sglang":

@@ -38,6 +38,7 @@ from synapse.components.labels import SKIP_AWAIT, labels, metadata
 from synapse.components.network import admit, callers_of, let_callers_out, policy, reach, traefik
 from synapse.components.pods import (
     PULL_POLICY,
+    SCRATCH,
     container_security,
     environment,
     http_probe,
@@ -151,15 +152,15 @@ def _variables() -> dict[str, str]:
         # No egress: the price list that comes with the program has to do.
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_NON_ROOT": "true",
-        "LITELLM_UI_PATH": "/tmp/ui",  # noqa: S108  the pod's own volume
-        "LITELLM_ASSETS_PATH": "/tmp/assets",  # noqa: S108
-        "HOME": "/tmp",  # noqa: S108
+        "LITELLM_UI_PATH": f"{SCRATCH}/ui",
+        "LITELLM_ASSETS_PATH": f"{SCRATCH}/assets",
+        "HOME": SCRATCH,
     }
 
 
 def _deployment(plan: Plan, config_name: str, key_secret: str) -> DeploymentSpecArgs:
     workload = plan.workload(GATEWAY)
-    scratch_volume, scratch_mount = scratch("scratch", "/tmp")  # noqa: S108  the pod's own
+    scratch_volume, scratch_mount = scratch()
     leave = ["python3", "-c", f"import time; time.sleep({_LEAVE_SERVICE_SECONDS})"]
     container = ContainerArgs(
         name="litellm",

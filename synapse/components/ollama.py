@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
-from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
 from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     ContainerPortArgs,
@@ -15,12 +14,11 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
+from synapse.components.download import DownloadArgs, download
 from synapse.components.labels import (
-    REPLACE_WHEN_FAILED,
     SKIP_AWAIT,
     labels,
     metadata,
-    name_part,
 )
 from synapse.components.network import (
     admit,
@@ -33,6 +31,7 @@ from synapse.components.network import (
 )
 from synapse.components.pods import (
     PULL_POLICY,
+    SCRATCH,
     claimed,
     container_security,
     environment,
@@ -42,15 +41,13 @@ from synapse.components.pods import (
     scratch,
 )
 from synapse.components.services import service_spec, url
-from synapse.names import GATEWAY_APP, MODEL_ANNOTATION, MODELS_ANNOTATION, OLLAMA, OLLAMA_PULL
+from synapse.names import GATEWAY_APP, MODELS_ANNOTATION, OLLAMA, OLLAMA_PULL
 from synapse.plan.disk import OLLAMA_CLAIM
 from synapse.plan.model import Plan
 
 PORT = 11434
 _UID = 1000
-_MODELS, _SCRATCH = "/models", "/tmp"  # noqa: S108  volumes of the pod, not of the node
-_DOWNLOAD_TIMEOUT = "6h"
-_DOWNLOAD_SECONDS = 6 * 60 * 60
+_MODELS = "/models"
 
 # On the CPU in fact: the image asks for every GPU, and the node may hand them out.
 _SHARED_ENVIRONMENT = {
@@ -59,7 +56,7 @@ _SHARED_ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "NVIDIA_VISIBLE_DEVICES": "void",
     "OLLAMA_VULKAN": "0",
-    "HOME": _SCRATCH,
+    "HOME": SCRATCH,
 }
 
 # The server of the Job is its own: `pull` makes a *server* download, and the one that answers
@@ -115,24 +112,7 @@ class Ollama(pulumi.ComponentResource):
             opts=child,
         )
         for model in plan.ollama.models:
-            Job(
-                f"{name}-pull-{name_part(model.tag)}",
-                metadata=metadata(
-                    f"{OLLAMA_PULL}-{name_part(model.tag)}",
-                    plan.namespace,
-                    OLLAMA_PULL,
-                    annotations={MODEL_ANNOTATION: model.tag} | REPLACE_WHEN_FAILED,
-                ),
-                spec=pull_job(plan, model.tag),
-                opts=pulumi.ResourceOptions.merge(
-                    child,
-                    pulumi.ResourceOptions(
-                        custom_timeouts=pulumi.CustomTimeouts(
-                            create=_DOWNLOAD_TIMEOUT, update=_DOWNLOAD_TIMEOUT
-                        )
-                    ),
-                ),
-            )
+            download(f"{name}-pull-{_slug(model.tag)}", _pull(plan, model.tag), child)
         self.url = pulumi.Output.from_input(url(OLLAMA, plan.namespace, PORT))
         self.register_outputs({"url": self.url})
 
@@ -160,6 +140,33 @@ class Ollama(pulumi.ComponentResource):
         )
 
 
+def _pull(plan: Plan, tag: str) -> DownloadArgs:
+    told = {
+        "MODEL": tag,
+        "OLLAMA_HOST": f"127.0.0.1:{PORT}",
+        "OLLAMA_MODELS": _MODELS,
+        **_SHARED_ENVIRONMENT,
+    }
+    return DownloadArgs(
+        app=OLLAMA_PULL,
+        job=f"{OLLAMA_PULL}-{_slug(tag)}",
+        namespace=plan.namespace,
+        model=tag,
+        image=plan.ollama.image,
+        command=["/bin/sh", "-c", _PULL_SCRIPT],
+        variables=environment(told),
+        claim=OLLAMA_CLAIM,
+        mount_path=_MODELS,
+        pod=plan.workload(OLLAMA_PULL).pod,
+        uid=_UID,
+    )
+
+
+def _slug(tag: str) -> str:
+    """A model's tag as part of an object's name."""
+    return "".join(char if char.isalnum() else "-" for char in tag.lower())
+
+
 def _tags(plan: Plan) -> str:
     return ",".join(model.tag for model in plan.ollama.models)
 
@@ -178,7 +185,7 @@ def _server_environment(plan: Plan) -> dict[str, str]:
 
 def _deployment(plan: Plan) -> DeploymentSpecArgs:
     models, models_mount = claimed(OLLAMA_CLAIM, _MODELS)
-    scratch_volume, scratch_mount = scratch("scratch", _SCRATCH)
+    scratch_volume, scratch_mount = scratch()
     container = ContainerArgs(
         name="ollama",
         image=plan.ollama.image,
@@ -204,44 +211,6 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
         template=PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=labels(OLLAMA)),
             spec=PodSpecArgs(
-                containers=[container],
-                volumes=[models, scratch_volume],
-                security_context=pod_security(_UID),
-                automount_service_account_token=False,
-                enable_service_links=False,
-            ),
-        ),
-    )
-
-
-def pull_job(plan: Plan, tag: str) -> JobSpecArgs:
-    """Download one model onto the volume: idempotent, resumable, its progress in the pod's log."""
-    models, models_mount = claimed(OLLAMA_CLAIM, _MODELS)
-    scratch_volume, scratch_mount = scratch("scratch", _SCRATCH)
-    container = ContainerArgs(
-        name="pull",
-        image=plan.ollama.image,
-        image_pull_policy=PULL_POLICY,
-        command=["/bin/sh", "-c", _PULL_SCRIPT],
-        env=environment(
-            {
-                "MODEL": tag,
-                "OLLAMA_HOST": f"127.0.0.1:{PORT}",
-                "OLLAMA_MODELS": _MODELS,
-                **_SHARED_ENVIRONMENT,
-            }
-        ),
-        resources=resources(plan.workload(OLLAMA_PULL).pod),
-        security_context=container_security(),
-        volume_mounts=[models_mount, scratch_mount],
-    )
-    return JobSpecArgs(
-        backoff_limit=5,
-        active_deadline_seconds=_DOWNLOAD_SECONDS,
-        template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(OLLAMA_PULL)),
-            spec=PodSpecArgs(
-                restart_policy="Never",  # a failed pod stays, and with it its log
                 containers=[container],
                 volumes=[models, scratch_volume],
                 security_context=pod_security(_UID),

@@ -28,6 +28,7 @@ from synapse.plan.model import PodResources
 PULL_POLICY = "IfNotPresent"
 # A user of no account on any node, for images that run as anybody.
 ANY_USER = 65532
+SCRATCH = "/tmp"  # noqa: S108  a volume of the pod, not of the node
 
 
 def pod_security(uid: int) -> PodSecurityContextArgs:
@@ -78,11 +79,11 @@ def secret_variable(
     )
 
 
-def scratch(name: str, path: str) -> tuple[VolumeArgs, VolumeMountArgs]:
+def scratch() -> tuple[VolumeArgs, VolumeMountArgs]:
     """A writable place that ends with the pod."""
     return (
-        VolumeArgs(name=name, empty_dir=EmptyDirVolumeSourceArgs()),
-        VolumeMountArgs(name=name, mount_path=path),
+        VolumeArgs(name="scratch", empty_dir=EmptyDirVolumeSourceArgs()),
+        VolumeMountArgs(name="scratch", mount_path=SCRATCH),
     )
 
 

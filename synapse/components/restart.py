@@ -30,6 +30,7 @@ from synapse.components.network import policy, reach_kubernetes_api
 from synapse.components.pods import (
     ANY_USER,
     PULL_POLICY,
+    SCRATCH,
     container_security,
     environment,
     pod_security,
@@ -102,7 +103,7 @@ class Restart(pulumi.ComponentResource):
 
 
 def _cron_job(plan: Plan) -> CronJobSpecArgs:
-    scratch_volume, scratch_mount = scratch("scratch", "/tmp")  # noqa: S108  the pod's own
+    scratch_volume, scratch_mount = scratch()
     container = ContainerArgs(
         name="restart",
         image=plan.gateway.kubectl_image,
@@ -114,7 +115,7 @@ def _cron_job(plan: Plan) -> CronJobSpecArgs:
             f"deployment/{GATEWAY}",
             f"--namespace={plan.namespace}",
         ],
-        env=environment({"HOME": "/tmp"}),  # noqa: S108
+        env=environment({"HOME": SCRATCH}),
         resources=resources(plan.workload(RESTART).pod),
         security_context=container_security(),
         volume_mounts=[scratch_mount],

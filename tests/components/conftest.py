@@ -22,7 +22,8 @@ HF_TOKEN = "hf_a-value-that-stands-nowhere-else"  # noqa: S105  nobody's
 class Record(Protocol):
     """Records the program of the forge's config, with overrides `section={"key": value}`.
 
-    `preview` runs it as `pulumi preview` does; a secret that is None is not set.
+    `preview` runs it as `pulumi preview` does, `check_cluster` lets it look at the cluster first.
+    A secret that is None is not set.
     """
 
     def __call__(
@@ -30,6 +31,7 @@ class Record(Protocol):
         *,
         phase: int = 3,
         preview: bool = False,
+        check_cluster: bool = False,
         gateway_key: str | None = GATEWAY_KEY,
         hf_token: str | None = HF_TOKEN,
         **overrides: Any,
@@ -50,13 +52,14 @@ def registered() -> Record:
         *,
         phase: int = 3,
         preview: bool = False,
+        check_cluster: bool = False,
         gateway_key: str | None = GATEWAY_KEY,
         hf_token: str | None = HF_TOKEN,
         **overrides: Any,
     ) -> Recorded:
         secrets = {"synapse:gateway_key": gateway_key, "synapse:hf_token": hf_token}
         given = {key: value for key, value in secrets.items() if value is not None}
-        return _recorded(json.dumps([_config(phase, overrides), given]), preview)
+        return _recorded(json.dumps([_config(phase, overrides), given]), preview, check_cluster)
 
     return run
 
@@ -84,7 +87,7 @@ def _config(phase: int, overrides: Json) -> Json:
 
 
 @functools.cache
-def _recorded(config_and_secrets: str, preview: bool) -> Recorded:
+def _recorded(config_and_secrets: str, preview: bool, check_cluster: bool) -> Recorded:
     """Plain data, so tests with the same config may share one run."""
     config, secrets = json.loads(config_and_secrets)
-    return record(config, secrets, preview=preview)
+    return record(config, secrets, preview=preview, check_cluster=check_cluster)

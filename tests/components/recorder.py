@@ -10,9 +10,11 @@ import contextvars
 import json
 import runpy
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pulumi
 from google.protobuf import empty_pb2, json_format, struct_pb2
@@ -231,14 +233,26 @@ def _plain(value: Any) -> Any:
 
 
 def record(
-    config: Mapping[str, object], secrets: Mapping[str, str], *, preview: bool = False
+    config: Mapping[str, object],
+    secrets: Mapping[str, str],
+    *,
+    preview: bool = False,
+    check_cluster: bool = False,
 ) -> Recorded:
     """Run the program for a config, keys with their `synapse:` prefix.
+
+    Args:
+        config: without the secrets.
+        secrets: values that the engine marks as secret.
+        preview: run as `pulumi preview` does.
+        check_cluster: let the program look at the cluster first; here there is none to look at.
 
     Raises:
         pulumi.RunError: the program refused.
     """
-    return contextvars.Context().run(_run, dict(config), dict(secrets), preview)
+    unlooked_at = patch("synapse.program.refuse_an_unfit_cluster")
+    with nullcontext() if check_cluster else unlooked_at:
+        return contextvars.Context().run(_run, dict(config), dict(secrets), preview)
 
 
 def _run(config: Json, secrets: dict[str, str], preview: bool) -> Recorded:

@@ -32,6 +32,23 @@ def test_a_phase_that_is_not_built_is_refused(registered: Record, phase: int) ->
         registered(phase=phase)
 
 
+NOWHERE = {"kind": "cluster", "kubeconfig": "/nowhere/kubeconfig"}
+
+
+def test_an_update_looks_at_the_cluster_before_it_registers_anything(registered: Record) -> None:
+    with pytest.raises(RunError, match="there is no kubeconfig /nowhere/kubeconfig"):
+        registered(check_cluster=True, target=NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("preview", "target"), [(True, NOWHERE), (False, {"kind": "render"})], ids=["preview", "render"]
+)
+def test_a_preview_and_a_rendering_need_no_cluster(
+    registered: Record, preview: bool, target: dict[str, str]
+) -> None:
+    assert registered(check_cluster=True, preview=preview, target=target).of_kind("Deployment")
+
+
 @pytest.mark.parametrize(
     ("overrides", "key"),
     [

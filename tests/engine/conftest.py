@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import yaml
+from rich.console import Console
 
-from tests.engine.stack_case import StackCase
+from tests.engine.stack_case import Json, StackCase
+from tools.render import render
+from tools.sim_stack import REPOSITORY
 from tools.simforge import NodeSpec, Outcome, SimForge
 from tools.toolchain import Toolchain
+
+Manifests = Callable[[str], list[Json]]
+"""Gives the manifests that a stack file of the repository renders to, at phase 3."""
 
 # Room for the stacks of many tests: each has a GPU, volumes and a namespace of its own.
 _ROOMY = NodeSpec(cpu_cores=2000, memory_gib=16000, gpu_count=60, pods=1000, volume_count=180)
@@ -47,6 +55,21 @@ def deployed(own_case: StackCase) -> StackCase:
     own_case.configure(phase=3)
     own_case.up().succeeded()
     return own_case
+
+
+@pytest.fixture(scope="session")
+def manifests(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
+    """Renders a stack file through the real engine, once in a session."""
+
+    @cache
+    def rendered(stack_file: str) -> list[Json]:
+        directory = tmp_path_factory.mktemp("rendered")
+        written = render(REPOSITORY / stack_file, 3, directory, None, Console())
+        manifests = [yaml.safe_load(file.read_text("utf-8")) for file in directory.rglob("*.yaml")]
+        assert len(manifests) == written
+        return manifests
+
+    return rendered
 
 
 def _behave_again(forge: SimForge) -> None:

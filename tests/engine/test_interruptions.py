@@ -80,7 +80,9 @@ def test_api_server_that_dies_and_comes_back(own_case: StackCase) -> None:
 
 def test_second_run_at_the_same_time_is_refused(case: StackCase) -> None:
     with held_in_the_middle(case) as run:
-        with pytest.raises(SimStackError, match=rf"at work on this stack already \(pid {run.pid}\)"):
+        with pytest.raises(
+            SimStackError, match=rf"at work on this stack already \(pid {run.pid}\)"
+        ):
             case.configure(1)
         second = replace(case).up(policies=False).failed()
         assert "the stack is currently locked by 1 lock(s)" in second.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -62,9 +63,7 @@ def life(own_case: StackCase, previewed: tuple[Finished, bool]) -> dict[str, Mom
     return moments
 
 
-def test_preview_shows_all_and_touches_nothing(
-    own_case: StackCase, previewed: tuple[Finished, bool]
-) -> None:
+def test_preview_shows_all_and_touches_nothing(previewed: tuple[Finished, bool]) -> None:
     preview, namespace_was_there = previewed
     preview.succeeded()
     assert preview.changes().keys() == {"create"}
@@ -156,7 +155,7 @@ MOVED = '[{"op": "replace", "path": "/spec/ports/0/port", "value": 4711}]'
 def assert_one_after_the_other(run: Finished, operation: str, phases: list[str]) -> None:
     """Every step of one phase has ended before any of the next one begins."""
     steps = [(what, phase_of(urn)) for what, urn in run.steps(operation)]
-    for earlier, later in zip(phases, phases[1:], strict=False):
+    for earlier, later in pairwise(phases):
         last = max(at for at, step in enumerate(steps) if step == ("ends", earlier))
         first = min(at for at, step in enumerate(steps) if step == ("begins", later))
         assert last < first, run.text

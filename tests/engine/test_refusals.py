@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.engine.stack_case import Finished, StackCase
 
@@ -74,6 +75,28 @@ def test_phase_3_asks_for_a_gateway_key(case: StackCase) -> None:
     refused = case.up().failed()
     assert "synapse:gateway_key is not set" in refused.text
     assert "pulumi config set --secret synapse:gateway_key" in refused.text
+    assert_nothing_was_created(case)
+
+
+def test_cluster_that_does_not_answer_is_told_before_anything_is_registered(
+    case: StackCase, tmp_path: Path
+) -> None:
+    case.configure(1)
+    kubeconfig = yaml.safe_load(case.forge.kubeconfig.read_text("utf-8"))
+    kubeconfig["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    elsewhere = tmp_path / "kubeconfig"
+    elsewhere.write_text(yaml.safe_dump(kubeconfig), "utf-8")
+    case.edit_config(lambda config: config["synapse:target"].update(kubeconfig=str(elsewhere)))
+    refused = case.up().failed()
+    assert "https://127.0.0.1:1" in refused.text
+    assert_nothing_was_created(case)
+
+
+def test_cluster_that_misses_a_prerequisite_is_told_which(case: StackCase) -> None:
+    case.configure(2, gpu={"model": "rtx-5090", "budget_gib": 30, "runtime_class": "other"})
+    refused = case.up().failed()
+    assert "the cluster is not ready, nothing was touched" in refused.text
+    assert "RuntimeClass" in refused.text
     assert_nothing_was_created(case)
 
 
