@@ -112,7 +112,7 @@ def _refuse_a_missing_key(plan: Plan, config: StackConfig) -> None:
 def _build_command(settings: Settings, plan: Plan) -> str | None:
     """The command line that builds and pushes the engine's image."""
     build = settings.engine.build
-    if build is None:
+    if build is None or settings.target.kind is TargetKind.RENDER:
         return None
     commands = build_commands(plan.engine, build.tool, Path(build.context).expanduser())
     return " && ".join(map(shlex.join, commands))

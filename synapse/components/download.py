@@ -17,6 +17,7 @@ from synapse.components.pods import (
     resources,
     scratch,
 )
+from synapse.components.waiting import wait_up_to
 from synapse.names import MODEL_ANNOTATION
 from synapse.plan.model import PodResources
 
@@ -50,8 +51,6 @@ class DownloadArgs:
 
 def download(resource_name: str, args: DownloadArgs, opts: pulumi.ResourceOptions) -> Job:
     """Register the Job, and wait as long as the Job itself may take."""
-    wait = f"{_SECONDS}s"
-    timeouts = pulumi.CustomTimeouts(create=wait, update=wait)
     return Job(
         resource_name,
         metadata=metadata(
@@ -61,7 +60,7 @@ def download(resource_name: str, args: DownloadArgs, opts: pulumi.ResourceOption
             annotations={MODEL_ANNOTATION: args.model} | REPLACE_WHEN_FAILED,
         ),
         spec=_spec(args),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(custom_timeouts=timeouts)),
+        opts=pulumi.ResourceOptions.merge(opts, wait_up_to(_SECONDS)),
     )
 
 

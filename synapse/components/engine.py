@@ -48,6 +48,7 @@ from synapse.components.pods import (
 )
 from synapse.components.secrets import SecretName, Secrets, store
 from synapse.components.services import service_spec, url
+from synapse.components.waiting import wait_up_to
 from synapse.names import ENGINE_PULL, GATEWAY_APP
 from synapse.plan.disk import ENGINE_CLAIM
 from synapse.plan.model import Plan
@@ -59,7 +60,6 @@ _STARTUP_PERIOD_SECONDS, _STARTUP_FAILURES = 30, 60
 _START_SECONDS = _STARTUP_PERIOD_SECONDS * _STARTUP_FAILURES
 # Room for the image's own pull before the first probe counts.
 _DEADLINE_SECONDS = _START_SECONDS + 600
-_TIMEOUTS = pulumi.CustomTimeouts(create=f"{_DEADLINE_SECONDS}s", update=f"{_DEADLINE_SECONDS}s")
 _TOKEN_SECRET, _TOKEN_KEY = "huggingface-token", "token"
 
 # Some repositories hold the weights twice; the engine reads safetensors alone.
@@ -103,8 +103,8 @@ class Engine(pulumi.ComponentResource):
             metadata=metadata(engine.service, plan.namespace, engine.service),
             spec=_deployment(plan),
             opts=pulumi.ResourceOptions.merge(
-                after_image,
-                pulumi.ResourceOptions(depends_on=[downloaded], custom_timeouts=_TIMEOUTS),
+                pulumi.ResourceOptions(parent=self, depends_on=[*built, downloaded]),
+                wait_up_to(_DEADLINE_SECONDS),
             ),
         )
         Service(

@@ -50,6 +50,7 @@ from synapse.components.pods import (
 from synapse.components.restart import Restart, RestartArgs
 from synapse.components.secrets import Omit, SecretName, Secrets, store
 from synapse.components.services import service_spec, url
+from synapse.components.waiting import ROLLOUT_SECONDS, wait_up_to
 from synapse.names import GATEWAY, GATEWAY_APP, OLLAMA
 from synapse.plan.model import Plan
 
@@ -120,7 +121,10 @@ class Gateway(pulumi.ComponentResource):
             f"{name}-deployment",
             metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP),
             spec=_deployment(plan, config_name, key_secret),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[config]),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(parent=self, depends_on=[config]),
+                wait_up_to(ROLLOUT_SECONDS),
+            ),
         )
         Service(
             f"{name}-service",
@@ -196,6 +200,7 @@ def _deployment(plan: Plan, config_name: str, key_secret: str) -> DeploymentSpec
             type="RollingUpdate",
             rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=workload.surge),
         ),
+        progress_deadline_seconds=ROLLOUT_SECONDS,
         selector=LabelSelectorArgs(match_labels={"app": GATEWAY_APP}),
         template=PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=labels(GATEWAY_APP)),

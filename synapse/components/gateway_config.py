@@ -24,6 +24,7 @@ class LitellmParams(TypedDict):
     model: str
     api_base: str
     api_key: NotRequired[str]
+    stream_timeout: NotRequired[int]
 
 
 class ModelEntry(TypedDict):
@@ -58,7 +59,6 @@ def gateway_config(plan: Plan) -> GatewayConfig:
             "allowed_fails": 0,
             "cooldown_time": _COOLDOWN_SECONDS,
             "timeout": _TIMEOUT_SECONDS,
-            "stream_timeout": _FIRST_TOKEN_TIMEOUT_SECONDS,
             "fallbacks": [
                 {route.name: [route.fallback]} for route in gateway.routes if route.fallback
             ],
@@ -90,6 +90,8 @@ def _backend(route: Route, plan: Plan) -> LitellmParams:
             "model": f"hosted_vllm/{route.model}",
             "api_base": f"{base}/v1",
             "api_key": "none",  # the engine asks for no key; the client library wants one
+            # Not for Ollama: on the CPU a cold model's first token takes longer.
+            "stream_timeout": _FIRST_TOKEN_TIMEOUT_SECONDS,
         }
     # LiteLLM answers embeddings by its `ollama` provider alone, chat best by `ollama_chat`.
     provider = "ollama" if route.mode == "embedding" else "ollama_chat"

@@ -41,6 +41,7 @@ from synapse.components.pods import (
     scratch,
 )
 from synapse.components.services import service_spec, url
+from synapse.components.waiting import ROLLOUT_SECONDS, wait_up_to
 from synapse.names import GATEWAY_APP, MODELS_ANNOTATION, OLLAMA, OLLAMA_PULL
 from synapse.plan.disk import OLLAMA_CLAIM
 from synapse.plan.model import Plan
@@ -103,7 +104,7 @@ class Ollama(pulumi.ComponentResource):
                 OLLAMA, plan.namespace, OLLAMA, annotations={MODELS_ANNOTATION: _tags(plan)}
             ),
             spec=_deployment(plan),
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, wait_up_to(ROLLOUT_SECONDS)),
         )
         Service(
             f"{name}-service",
@@ -207,6 +208,7 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
         replicas=plan.workload(OLLAMA).replicas,
         # Two pods would hold the RAM twice.
         strategy=DeploymentStrategyArgs(type="Recreate"),
+        progress_deadline_seconds=ROLLOUT_SECONDS,
         selector=LabelSelectorArgs(match_labels={"app": OLLAMA}),
         template=PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=labels(OLLAMA)),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tools.simforge.api import Manifest
 
-
 _PROVIDER = "pulumi:providers:kubernetes"
 # How Pulumi marks a secret in an exported stack.
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 a constant of Pulumi's

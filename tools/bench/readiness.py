@@ -20,6 +20,8 @@ from tools.simforge.api import Api, Manifest
 SKIP_AWAIT = "pulumi.com/skipAwait"
 # The watch may lag behind the engine, which watches the same objects.
 _LAST_EVENTS_SECONDS = 5.0
+_SERVED_SECONDS = 20.0
+_POLL_SECONDS = 0.05
 
 
 class Watch:
@@ -49,7 +51,7 @@ class Watch:
             if time.perf_counter() > deadline:
                 listed = ", ".join(sorted(missing))
                 raise BenchError(f"the API server never said that these are ready: {listed}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def is_ready(manifest: Manifest) -> bool:
@@ -96,39 +98,49 @@ async def watching(api: Api, objects: Iterable[StackObject]) -> AsyncIterator[Wa
         timeout=None,  # a watch is silent for as long as nothing happens; its block ends it
         limits=httpx2.Limits(max_connections=None),
     ) as client:
-        begun = [asyncio.Event() for _ in kinds]
-        tasks = [
-            asyncio.create_task(_follow(client, await _collection(client, *kind), watch, event))
-            for kind, event in zip(sorted(kinds), begun, strict=True)
+        answers = [
+            await _served(client, f"{await _collection(client, *kind)}?watch=true")
+            for kind in sorted(kinds)
         ]
-        try:
-            await asyncio.gather(*(event.wait() for event in begun))
+        async with asyncio.TaskGroup() as followers:
+            tasks = [followers.create_task(_follow(answer, watch)) for answer in answers]
             yield watch
-        finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _collection(client: httpx2.AsyncClient, version: str, kind: str) -> str:
     """The path of all objects of a kind."""
     group = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    answer = (await client.get(group)).raise_for_status().json()
+    answer = await _served(client, group)
+    await answer.aread()
     plural = next(
         item["name"]
-        for item in answer["resources"]
+        for item in answer.json()["resources"]
         if item["kind"] == kind and "/" not in item["name"]
     )
     return f"{group}/{plural}"
 
 
-async def _follow(
-    client: httpx2.AsyncClient, path: str, watch: Watch, begun: asyncio.Event
-) -> None:
-    async with client.stream("GET", path, params={"watch": "true"}) as answer:
-        answer.raise_for_status()
-        begun.set()
-        async for line in answer.aiter_lines():
-            event = json.loads(line)
-            if event["type"] in ("ADDED", "MODIFIED"):
-                watch.see(event["object"])
+async def _served(client: httpx2.AsyncClient, path: str) -> httpx2.Response:
+    """An answer whose body has not come yet; a fresh API server needs a moment for new kinds.
+
+    Raises:
+        BenchError: the path is not served.
+    """
+    deadline = time.perf_counter() + _SERVED_SECONDS
+    while True:
+        answer = await client.send(client.build_request("GET", path), stream=True)
+        if answer.is_success:
+            return answer
+        await answer.aclose()
+        if time.perf_counter() > deadline:
+            raise BenchError(f"the API server does not serve {path}: {answer.status_code}")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _follow(answer: httpx2.Response, watch: Watch) -> None:
+    async for line in answer.aiter_lines():
+        event = json.loads(line)
+        if event["type"] in ("ADDED", "MODIFIED"):
+            watch.see(event["object"])
