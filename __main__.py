@@ -4,7 +4,12 @@ import pulumi
 
 from synapse.catalogue import load_catalogue
 from synapse.plan.build import make_plan
-from synapse.program import build, refuse_an_unfit_cluster, refuse_what_does_not_fit
+from synapse.program import (
+    build,
+    refuse_a_missing_key,
+    refuse_an_unfit_cluster,
+    refuse_what_does_not_fit,
+)
 from synapse.settings import pulumi_config
 from synapse.settings.problems import SettingsError
 
@@ -15,6 +20,7 @@ except SettingsError as error:
 
 plan = make_plan(config.settings, load_catalogue())
 refuse_what_does_not_fit(plan)
+refuse_a_missing_key(plan, config)
 refuse_an_unfit_cluster(plan, config.settings)
 stack = build(plan, config)
 

@@ -78,15 +78,12 @@ def _said(finding: Finding) -> str:
 
 def build(plan: Plan, config: StackConfig) -> Synapse:
     """Register the stack."""
-    handling = _handling(config.settings.target)
-    if not isinstance(handling, Omit):
-        _refuse_a_missing_key(plan, config)
     return Synapse(
         "synapse",
         SynapseArgs(
             plan=plan,
             target=config.settings.target,
-            secrets=Secrets(config.hf_token, config.gateway_key, handling),
+            secrets=Secrets(config.hf_token, config.gateway_key, _handling(config.settings.target)),
             build_command=_build_command(config.settings, plan),
         ),
     )
@@ -101,8 +98,14 @@ def _handling(target: Target) -> Apply | Omit | Seal:
     return Omit()
 
 
-def _refuse_a_missing_key(plan: Plan, config: StackConfig) -> None:
-    if plan.phase >= GATEWAY and config.gateway_key is None:
+def refuse_a_missing_key(plan: Plan, config: StackConfig) -> None:
+    """The gateway asks every caller for a key, so it has to have one.
+
+    Raises:
+        pulumi.RunError: it has none, and a Secret would be made of it.
+    """
+    needed = plan.phase >= GATEWAY and not isinstance(_handling(config.settings.target), Omit)
+    if needed and config.gateway_key is None:
         raise pulumi.RunError(
             "synapse:gateway_key is not set, and phase 3 asks every caller for a key; set it with "
             '`pulumi config set --secret synapse:gateway_key "sk-$(openssl rand -hex 24)"`'

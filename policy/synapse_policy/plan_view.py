@@ -1,5 +1,7 @@
 """What the pack reads of the plan in the root component: claims to be checked, never formulas."""
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -166,3 +168,7 @@ class PlanView(_View):
     volumes: tuple[VolumeView, ...]
     ollama: OllamaView
     engine: EngineView
+
+    def reaches(self, phases: Iterable[int]) -> bool:
+        """Whether the stack is in one of these phases, or beyond the first of them."""
+        return min(phases) <= self.phase

@@ -84,7 +84,7 @@ def test_second_run_at_the_same_time_is_refused(case: StackCase) -> None:
             SimStackError, match=rf"at work on this stack already \(pid {run.pid}\)"
         ):
             case.configure(1)
-        second = replace(case).up(policies=False).failed()
+        second = case.up(policies=False).failed()
         assert "the stack is currently locked by 1 lock(s)" in second.text
         case.forge.behave(HELD_APP, Outcome.READY)
         run.finish().succeeded()

@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 TOO_MUCH_VRAM = {"engine": {"gpu_memory_utilization": 0.98}}
 TOO_MUCH_RAM = {"ollama": {"memory_gib": 180, "memory_request_gib": 32}}
 OVER_BUDGET = pytest.mark.parametrize(
-    ("settings", "sum_and_limit"),
-    [(TOO_MUCH_VRAM, "30.0 GiB"), (TOO_MUCH_RAM, "196.0 GiB")],
+    ("settings", "limit"),
+    [(TOO_MUCH_VRAM, "> 30.0"), (TOO_MUCH_RAM, "> 196.0")],
     ids=["vram", "ram"],
 )
 STACK_ALONE = {"pulumi:pulumi:Stack"}
@@ -25,19 +25,19 @@ STACK_ALONE = {"pulumi:pulumi:Stack"}
 
 @OVER_BUDGET
 def test_program_refuses_before_anything_is_registered(
-    case: StackCase, settings: dict[str, object], sum_and_limit: str
+    case: StackCase, settings: dict[str, object], limit: str
 ) -> None:
     case.configure(3, **settings)
     refused = case.up().failed()
     assert "the stack is refused, nothing was touched" in refused.text
-    assert sum_and_limit in refused.text
+    assert limit in refused.text
     assert_nothing_was_created(case)
 
 
 @OVER_BUDGET
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "skip-preview"])
 def test_pack_refuses_when_the_programs_own_check_is_bypassed(
-    case: StackCase, settings: dict[str, object], sum_and_limit: str, preview: bool
+    case: StackCase, settings: dict[str, object], limit: str, preview: bool
 ) -> None:
     case.configure(3, **settings)
     unchecked = replace(case, program="unchecked")
@@ -45,7 +45,7 @@ def test_pack_refuses_when_the_programs_own_check_is_bypassed(
     assert "the stack is refused" not in refused.text  # the program has said nothing
     assert "[mandatory]" in refused.text
     assert "(synapse:stack:Synapse: synapse)" in refused.text  # the root, with all below it
-    assert sum_and_limit in refused.text
+    assert limit in refused.text
     assert_nothing_was_created(case)
 
 

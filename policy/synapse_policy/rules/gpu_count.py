@@ -16,7 +16,8 @@ def check_resource(args: ResourceValidationArgs, report: Report) -> None:
     """Judge the plan's states, and each GPU workload by itself."""
     if is_root(args):
         plan = plan_in(args)
-        _judge(plan, states(plan, planned_shares(plan)), report)
+        reached = (one for one in states(plan, planned_shares(plan)) if plan.reaches(one.phases))
+        _judge(plan, reached, report)
         return
     workload = workload_below_root(args)
     if workload is None or not on_gpu(workload):

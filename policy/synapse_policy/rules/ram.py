@@ -36,7 +36,7 @@ _CURES = {
 
 
 def check_plan(args: ResourceValidationArgs, report: Report) -> None:
-    """Add up every set of pods of every phase in the plan."""
+    """Add up every set of pods of every phase up to the stack's."""
     if not is_root(args):
         return
     plan = plan_in(args)
@@ -49,7 +49,7 @@ def check_plan(args: ResourceValidationArgs, report: Report) -> None:
         )
         if not all(size >= 0 for size in sizes_gib):
             raise UnreadableError(f"{workload.name} has a size below 0; write 0 or more")
-    _judge(ram_sums(plan), report)
+    _judge((one for one in ram_sums(plan) if plan.reaches([one.phase])), report)
 
 
 def check_stack(args: StackValidationArgs, report: Report) -> None:
@@ -111,7 +111,7 @@ def _planned_gib(workload: Workload) -> float:
 RULES = (
     resource_rule(
         "ram-sum",
-        "All pods that may run together fit the node's RAM in every phase.",
+        "All pods that may run together fit the node's RAM, in all phases so far.",
         check_plan,
     ),
     stack_rule(
