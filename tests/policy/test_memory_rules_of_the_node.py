@@ -241,3 +241,12 @@ def test_a_size_below_zero_is_refused() -> None:
     made = plan()
     made["workloads"][0]["pod"]["memory_limit_gib"] = -96
     assert "ram-sum" in rules(judge_root(made))
+
+
+@pytest.mark.parametrize(("phase", "refused"), [(1, False), (3, False), (4, True), (6, True)])
+def test_a_phase_that_is_not_reached_yet_refuses_nothing(phase: int, refused: bool) -> None:
+    made = plan() | {"phase": phase}
+    for workload in made["workloads"]:
+        if workload["name"] == "speaches":
+            workload["pod"]["memory_limit_gib"] = 100
+    assert ("ram-sum" in {name for name, _ in judge_root(made)}) is refused
