@@ -8,6 +8,7 @@ that a preview leaves nothing behind for the update that follows.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import queue
 import runpy
@@ -19,11 +20,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
-import grpc
-from pulumi.automation._server import LanguageServer
-from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
-
 RUN_PROGRAM = "--run-program"
+
+if sys.argv[1:2] != [RUN_PROGRAM]:
+    # The engine starts a host several times in each command. Serving takes the protocol's messages
+    # alone: packages that are empty stand for the SDK, whose import costs more than all the rest.
+    for _package in ("pulumi", "pulumi.runtime", "pulumi.runtime.proto"):
+        _spec = importlib.util.find_spec(_package)
+        if _spec:
+            sys.modules[_package] = importlib.util.module_from_spec(_spec)
+
+import grpc
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 Wrap = Callable[[bytes], language_pb2.RunPluginResponse]
 
@@ -112,6 +120,8 @@ def _outputs(process: subprocess.Popen[bytes]) -> Iterator[language_pb2.RunPlugi
 
 def run_program(answer_fd: int) -> None:
     """Runs the program that the request on stdin names, and writes the answer."""
+    from pulumi.automation._server import LanguageServer  # noqa: PLC0415 a host does without it
+
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback
     request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
     directory = request.info.program_directory
@@ -126,6 +136,10 @@ def run_program(answer_fd: int) -> None:
     failed = bool(response.error)
     with os.fdopen(answer_fd, "wb") as answer:
         answer.write(language_pb2.RunResponse(bail=failed).SerializeToString())
+    # All is said. Taking thousands of modules apart again would hold up every command.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def serve() -> None:
