@@ -44,8 +44,9 @@ def test_ctrl_c_while_a_cluster_is_asked_ends_quietly(tmp_path: Path) -> None:
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            silent.accept()  # it has connected, and waits for an answer that never comes
-            process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=20)
+            connection, _ = silent.accept()
+            with connection:  # it has connected, and waits for an answer that never comes
+                process.send_signal(signal.SIGINT)
+                output, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in output

@@ -30,11 +30,14 @@ def test_check_says_what_is_stale_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: synapse\n# mine\n", encoding="utf-8")
+    read_only = ["Pulumi.forge.yaml", "policy"]
+    for name in read_only:
+        (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.setattr("tools.generate.__main__.ROOT", tmp_path)
     run = CliRunner().invoke(app, ["--check"])
     assert run.exit_code == 1
     assert "Pulumi.yaml as it would be" in run.output and "python -m tools.generate" in run.output
-    assert [path.name for path in tmp_path.iterdir()] == ["Pulumi.yaml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"Pulumi.yaml", *read_only}
     assert CliRunner().invoke(app, []).exit_code == 0
     assert (tmp_path / "Pulumi.yaml").read_text(encoding="utf-8").startswith("name: synapse\n# mi")
     assert CliRunner().invoke(app, ["--check"]).exit_code == 0
@@ -42,6 +45,8 @@ def test_check_says_what_is_stale_and_writes_nothing(
         "configuration.md",
         "plan.md",
         "plan.schema.json",
+        "policies.md",
+        "ledger.svg",
     }
 
 
