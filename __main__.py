@@ -1,6 +1,10 @@
 """Settings → plan → refuse or build → export: the whole program."""
 
+import gc
+
 import pulumi
+
+gc.disable()  # there is no garbage among the thousands of things that modules make
 
 from synapse.catalogue import load_catalogue
 from synapse.plan.build import make_plan
@@ -12,6 +16,8 @@ from synapse.program import (
 )
 from synapse.settings import pulumi_config
 from synapse.settings.problems import SettingsError
+
+gc.enable()
 
 try:
     config = pulumi_config.read()

@@ -1,6 +1,12 @@
 """`python -m synapse`."""
 
+import gc
+
+gc.disable()  # there is no garbage among the thousands of things that modules make
+
 from synapse.console.app import main
+
+gc.enable()
 
 if __name__ == "__main__":
     main()

@@ -191,7 +191,8 @@ def _struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
 
 
 def serve() -> None:
-    """Serves on loopback until the engine ends it."""
+    """Serves on loopback until the engine ends it, or is gone itself."""
+    engine = os.getppid()
     server = grpc.server(ThreadPoolExecutor(max_workers=16))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(CommandProvider(), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -200,7 +201,9 @@ def serve() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     print(port, flush=True)  # noqa: T201 the protocol's first line
-    stopped.wait()
+    # An engine that was killed says nothing, and leaves its child to another parent.
+    while not stopped.wait(timeout=1) and os.getppid() == engine:
+        pass
     server.stop(grace=None)
 
 

@@ -143,7 +143,8 @@ def run_program(answer_fd: int) -> None:
 
 
 def serve() -> None:
-    """Serves on loopback until the engine ends it."""
+    """Serves on loopback until the engine ends it, or is gone itself."""
+    engine = os.getppid()
     server = grpc.server(ThreadPoolExecutor(max_workers=8))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -152,7 +153,9 @@ def serve() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     print(port, flush=True)  # noqa: T201 the protocol's first line
-    stopped.wait()
+    # An engine that was killed says nothing, and leaves its child to another parent.
+    while not stopped.wait(timeout=1) and os.getppid() == engine:
+        pass
     server.stop(grace=None)
 
 
