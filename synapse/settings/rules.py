@@ -79,6 +79,8 @@ _Found = tuple[object, list[tuple[Location, Broken]]]
 
 def _read(raw: object, model: type[BaseModel], refused: Sequence[Location], at: Location) -> _Found:
     """Read what is valid of a section, or of a list of them, and ask its rules on the way."""
+    if () in refused:  # refused as a whole: nothing in it is read, its place in a list stays
+        return None, []
     if isinstance(raw, Mapping):
         return _read_section(raw, model, refused, at)
     if isinstance(raw, list | tuple):

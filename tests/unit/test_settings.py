@@ -378,3 +378,18 @@ def test_nonsense_in_known_places_is_refused_and_nothing_else_comes_out(
 )
 def test_any_mapping_is_settings_or_a_settings_error(config: dict[str, object]) -> None:
     refused_cleanly(config)
+
+
+def test_a_list_where_a_route_should_be_is_refused_beside_another_error() -> None:
+    raw = {
+        "node": {"cpus": 32, "memory_gib": 196},
+        "gpu": {"model": "rtx-5090"},
+        "gateway": {"routes": [[{}]]},
+        "clients": None,
+    }
+    with pytest.raises(SettingsError) as refused:
+        parse(raw)
+    assert {problem.key for problem in refused.value.problems} == {
+        "synapse:gateway.routes[0]",
+        "synapse:clients",
+    }
