@@ -1,6 +1,7 @@
 """What the Pulumi program does between reading its config and exporting its outputs."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import pulumi
@@ -23,21 +24,14 @@ def refuse_what_does_not_fit(plan: Plan) -> None:
     Raises:
         pulumi.RunError: with every sum that is above its limit, and its cure.
     """
-    problems = [
-        f"{verdict.rule}, {verdict.scope}: {verdict.sum}; {verdict.cure}"
-        for verdict in plan.refusals(plan.phase)
-    ]
+    problems = [verdict.refusal for verdict in plan.refusals(plan.phase)]
     phase = plan.phase_plan(plan.phase)
     if not phase.built:
         problems.append(
             f"synapse:phase = {phase.number}: phase {phase.number} ({phase.title}: "
             f"{phase.brings}) is not built yet; write {HIGHEST_BUILT}"
         )
-    if problems:
-        raise pulumi.RunError(
-            "the stack is refused, nothing was touched:\n"
-            + "\n".join(f"  - {problem}" for problem in problems)
-        )
+    _refuse("the stack is refused", problems)
     for verdict in plan.verdicts:
         if not verdict.fits and verdict.severity == "warn":
             pulumi.log.warn(f"{verdict.rule}: {verdict.sum}; {verdict.cure}")
@@ -66,12 +60,14 @@ def refuse_an_unfit_cluster(plan: Plan, settings: Settings) -> None:
         for finding in findings:
             if not finding.ok and not finding.refused:
                 pulumi.log.warn(_said(finding))
-    refused = [finding for finding in findings if finding.refused]
-    if refused:
-        raise pulumi.RunError(
-            "the cluster is not ready, nothing was touched:\n"
-            + "\n".join(f"  - {_said(finding)}" for finding in refused)
-        )
+    _refuse("the cluster is not ready", [_said(finding) for finding in findings if finding.refused])
+
+
+def _refuse(what: str, problems: Sequence[str]) -> None:
+    """End the program with all problems at once, if there are any."""
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise pulumi.RunError(f"{what}, nothing was touched:\n{lines}")
 
 
 def _said(finding: Finding) -> str:

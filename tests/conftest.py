@@ -9,15 +9,10 @@ from typing import Protocol
 import pytest
 from rich.console import Console
 
+from tools.sim_stack import PULUMI_PROGRAMS
 from tools.simforge import SIMFORGE_PROGRAMS, Outcome, SimForge
 from tools.toolchain import Toolchain, ensure
 
-PULUMI_PROGRAMS = (
-    "pulumi",
-    "pulumi-language-python",
-    "pulumi-resource-kubernetes",
-    "pulumi-resource-command",
-)
 KUBECTL_SECONDS = 90
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import yaml
 
+from tools.private_file import write_private
 from tools.toolchain import Toolchain
 
 PROJECT = "synapse"
@@ -161,7 +162,7 @@ class SimStack:
 
     def _write_passphrase(self) -> None:
         if not self._passphrase_file.exists():
-            _write_private(self._passphrase_file, secrets.token_hex(24))
+            write_private(self._passphrase_file, secrets.token_hex(24))
 
     def _config_document(self) -> dict[str, dict[str, object]]:
         if not self.config_file.exists():
@@ -177,8 +178,8 @@ class SimStack:
         config[f"{PROJECT}:target"] = dict(target)
         document |= {key: before[key] for key in _KEPT if key in before}
         config |= {key: before["config"][key] for key in _KEPT_CONFIG if key in before["config"]}
-        _write_private(self.config_file, yaml.safe_dump(document, sort_keys=False))
-        _write_private(self._project_dir / "Pulumi.yaml", (REPOSITORY / "Pulumi.yaml").read_text())
+        write_private(self.config_file, yaml.safe_dump(document, sort_keys=False))
+        write_private(self._project_dir / "Pulumi.yaml", (REPOSITORY / "Pulumi.yaml").read_text())
 
     def _release_lock_of_the_dead(self) -> None:
         """A run that was killed leaves its lock; one that is alive keeps it."""
@@ -210,12 +211,3 @@ def make_state_folder(folder: Path) -> None:
             f"the state folder {folder} cannot be used ({why}); "
             "set SYNAPSE_STATE to a folder that you can write"
         )
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    new = path.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    new.replace(path)

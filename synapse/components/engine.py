@@ -72,7 +72,7 @@ print(snapshot_download(os.environ["MODEL"], ignore_patterns=["original/*", "*.p
 
 @dataclass(frozen=True)
 class EngineArgs:
-    """The plan, the secrets, and the directory to build the image in, if it is built here."""
+    """The plan, the secrets, and the command that builds the image, if it is built here."""
 
     plan: Plan
     secrets: Secrets
@@ -210,7 +210,7 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
         volume_mounts=[
             cache_mount,
             scratch_mount,
-            VolumeMountArgs(name="shared-memory", mount_path="/dev/shm"),  # noqa: S108
+            VolumeMountArgs(name="shared-memory", mount_path="/dev/shm"),  # noqa: S108  the pod's own
         ],
         startup_probe=http_probe(
             "/health",

@@ -25,11 +25,6 @@ app.command("routes")(routes_command.routes)
 app.command("build-engine")(build_engine_command.build_engine)
 
 
-@app.callback()
-def _commands() -> None:
-    """Keep `plan` a command of its own."""
-
-
 def main() -> None:
     """Run the command line."""
     app(prog_name="python -m synapse")

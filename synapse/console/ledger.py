@@ -128,7 +128,7 @@ def _verdict_lines(plan: Plan, up_to_phase: int) -> Iterable[str]:
 
 
 def _said(verdict: Verdict) -> str:
-    return escape(f"{verdict.rule}, {verdict.scope}: {verdict.sum}; {verdict.cure}")
+    return escape(verdict.refusal)
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -74,6 +74,11 @@ class Verdict(Part):
     sum: str = Field(description="the sum in words and numbers")
     cure: str = Field(description="what to change; empty where it fits")
 
+    @property
+    def refusal(self) -> str:
+        """The line that says what does not fit, and what to do about it."""
+        return f"{self.rule}, {self.scope}: {self.sum}; {self.cure}"
+
 
 class GpuBudget(Part):
     """The GPU and the most that a state may take of it."""

@@ -205,7 +205,6 @@ Gib = Annotated[float, BeforeValidator(_number("GiB"))]
 GibOrNone = Annotated[float, BeforeValidator(_number("GiB", at_least=0))]
 """Memory in GiB where zero has a meaning, such as a service that uses no VRAM."""
 Cores = Annotated[float, BeforeValidator(_number("CPU cores"))]
-Seconds = Annotated[int, BeforeValidator(_number("seconds", at_least=1, whole=True))]
 Tokens = Annotated[int, BeforeValidator(_number("tokens", at_least=1, whole=True))]
 Count = Annotated[int, BeforeValidator(_number("items", at_least=1, whole=True))]
 CountOrNone = Annotated[int, BeforeValidator(_number("items", at_least=0, whole=True))]

@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock
 
+from tools.private_file import write_private
 from tools.simforge.api import Api
 from tools.simforge.behaviour import Outcome, kwok_configuration
 from tools.simforge.commands import PROGRAMS, commands
@@ -214,7 +215,7 @@ class SimForge(Remains):
         if old and _port_is_free(old.url):
             return
         token = old.token if old else secrets.token_urlsafe(32)
-        _write_private(self.folder / "tokens.csv", f"{token},admin,admin,system:masters\n")
+        write_private(self.folder / "tokens.csv", f"{token},admin,admin,system:masters\n")
         certificate = self.folder / "certs" / "apiserver.crt"
         config = {
             "apiVersion": "v1",
@@ -232,7 +233,7 @@ class SimForge(Remains):
             "users": [{"name": "admin", "user": {"token": token}}],
             "contexts": [{"name": "simforge", "context": {"cluster": "simforge", "user": "admin"}}],
         }
-        _write_private(self.kubeconfig, yaml.safe_dump(config, sort_keys=False))
+        write_private(self.kubeconfig, yaml.safe_dump(config, sort_keys=False))
 
     def _wait(self, name: str, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -274,12 +275,6 @@ def _port_is_free(url: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text, encoding="utf-8")
 
 
 def _last_error(log: Path) -> str:
