@@ -106,7 +106,12 @@ def _https(
 
 
 def _upon(lower: pulumi.Resource, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """Made after the lower one, and so taken down before it."""
+    """Made after the lower one, and so taken down before it.
+
+    A preview makes nothing: to wait there would only cost time.
+    """
+    if pulumi.runtime.is_dry_run():
+        return opts
     after = pulumi.ResourceOptions(depends_on=[lower])
     return pulumi.ResourceOptions.merge(opts, after)
 
