@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat, StringConstraints
 VersionText = Annotated[str, StringConstraints(pattern=r"^v?\d+\.\d+(\.\d+)?([.\-+]?[\w.\-]+)?$")]
 Version = tuple[int, int, int]
 
+_BACKEND_VARIABLE = "VLLM_ATTENTION_BACKEND"
+
 Sampler = Literal["v0", "v1-sort", "v1-lean"]
 
 
@@ -44,6 +46,13 @@ class Change(_Fact):
     source: str
 
 
+class Withdrawn(Change):
+    """A flag or an environment variable that is not read from one version on."""
+
+    name: str
+    instead: str
+
+
 class EngineRelease(_Fact):
     """One version of the engine with the facts that hold for it."""
 
@@ -57,6 +66,7 @@ class EngineRelease(_Fact):
     default_utilization: PositiveFloat
     kv_usage_metric: str
     unsupported: dict[str, str]
+    withdrawn: tuple[Withdrawn, ...]
 
     def refusal(self, compute_capability: str) -> str | None:
         """Why this version cannot run on that card, or None if it can."""
@@ -71,10 +81,10 @@ class EngineReleases(_Fact):
     graphs_inside_budget: Change
     hybrid_kv_manager: Change
     attention_backend_flag: Change
-    attention_backend_env_gone: Change
     higher_default_utilization: Change
     kv_usage_metric_renamed: Change
     capabilities: tuple[CapabilitySupport, ...]
+    withdrawn: tuple[Withdrawn, ...]
 
     def release(self, version: str) -> EngineRelease:
         """The facts of one version.
@@ -87,6 +97,7 @@ class EngineReleases(_Fact):
         def since(change: Change) -> bool:
             return asked >= parse_version(change.since)
 
+        withdrawn = tuple(one for one in self.withdrawn if since(one))
         v1 = since(self.v1_default)
         sampler: Sampler = "v0"
         if v1:
@@ -98,7 +109,7 @@ class EngineReleases(_Fact):
             graphs_inside_budget=since(self.graphs_inside_budget),
             hybrid_kv_manager=since(self.hybrid_kv_manager),
             attention_backend_flag=since(self.attention_backend_flag),
-            attention_backend_env=not since(self.attention_backend_env_gone),
+            attention_backend_env=all(one.name != _BACKEND_VARIABLE for one in withdrawn),
             default_utilization=0.92 if since(self.higher_default_utilization) else 0.9,
             kv_usage_metric=(
                 "vllm:kv_cache_usage_perc"
@@ -106,6 +117,7 @@ class EngineReleases(_Fact):
                 else "vllm:gpu_cache_usage_perc"
             ),
             unsupported=self._unsupported(asked),
+            withdrawn=withdrawn,
         )
 
     def _unsupported(self, asked: Version) -> dict[str, str]:

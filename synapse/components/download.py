@@ -9,6 +9,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from synapse.components.labels import REPLACE_WHEN_FAILED, labels, metadata
 from synapse.components.pods import (
+    ANY_USER,
     PULL_POLICY,
     claimed,
     container_security,
@@ -17,6 +18,7 @@ from synapse.components.pods import (
     resources,
     scratch,
 )
+from synapse.components.priority import Priority, class_name
 from synapse.components.waiting import wait_up_to
 from synapse.names import MODEL_ANNOTATION
 from synapse.plan.model import PodResources
@@ -45,7 +47,6 @@ class DownloadArgs:
     claim: str
     mount_path: str
     pod: PodResources
-    uid: int
     pull_secret: str | None = None
 
 
@@ -66,7 +67,7 @@ def download(resource_name: str, args: DownloadArgs, opts: pulumi.ResourceOption
 
 def _spec(args: DownloadArgs) -> JobSpecArgs:
     claim, claim_mount = claimed(args.claim, args.mount_path)
-    scratch_volume, scratch_mount = scratch()
+    scratch_volume, scratch_mount = scratch(args.pod)
     container = ContainerArgs(
         name="pull",
         image=args.image,
@@ -84,10 +85,11 @@ def _spec(args: DownloadArgs) -> JobSpecArgs:
             metadata=ObjectMetaArgs(labels=labels(args.app)),
             spec=PodSpecArgs(
                 restart_policy="Never",  # a failed pod stays, and with it its log
+                priority_class_name=class_name(args.namespace, Priority.JOBS),
                 containers=[container],
                 volumes=[claim, scratch_volume],
                 image_pull_secrets=pull_secrets(args.pull_secret),
-                security_context=pod_security(args.uid),
+                security_context=pod_security(ANY_USER),
                 automount_service_account_token=False,
                 enable_service_links=False,
             ),

@@ -34,6 +34,7 @@ from synapse.components.network import (
     reach_internet,
 )
 from synapse.components.pods import (
+    ANY_USER,
     PULL_POLICY,
     SCRATCH,
     claimed,
@@ -46,6 +47,7 @@ from synapse.components.pods import (
     scratch,
     secret_variable,
 )
+from synapse.components.priority import Priority, class_name
 from synapse.components.secrets import SecretName, Secrets, store
 from synapse.components.services import service_spec, url
 from synapse.components.waiting import wait_up_to
@@ -54,8 +56,6 @@ from synapse.plan.disk import ENGINE_CLAIM
 from synapse.plan.model import Plan
 
 _GUIDE_PORT = 8001
-# Both stock images install the engine for root and keep compiled kernels in its reach.
-_UID = 0
 _STARTUP_PERIOD_SECONDS, _STARTUP_FAILURES = 30, 60
 _START_SECONDS = _STARTUP_PERIOD_SECONDS * _STARTUP_FAILURES
 # Room for the image's own pull before the first probe counts.
@@ -167,7 +167,6 @@ def _pull(plan: Plan, token_secret: str | None) -> DownloadArgs:
         claim=ENGINE_CLAIM,
         mount_path=CACHE,
         pod=plan.workload(ENGINE_PULL).pod,
-        uid=_UID,
         pull_secret=plan.image_pull_secret,
     )
 
@@ -196,7 +195,7 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
     engine = plan.engine
     workload = plan.workload(engine.service)
     cache, cache_mount = claimed(ENGINE_CLAIM, CACHE)
-    scratch_volume, scratch_mount = scratch()
+    scratch_volume, scratch_mount = scratch(workload.pod)
     container = ContainerArgs(
         name=engine.kind,
         image=engine.image,
@@ -206,7 +205,7 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
         env=environment(variables(engine)),
         ports=[ContainerPortArgs(name="http", container_port=PORT)],
         resources=resources(workload.pod, workload.gpus),
-        security_context=container_security(read_only_root=False),
+        security_context=container_security(),
         volume_mounts=[
             cache_mount,
             scratch_mount,
@@ -247,7 +246,8 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
                     ),
                 ],
                 image_pull_secrets=pull_secrets(plan.image_pull_secret),
-                security_context=pod_security(_UID),
+                priority_class_name=class_name(plan.namespace, Priority.MODELS),
+                security_context=pod_security(ANY_USER),
                 termination_grace_period_seconds=60,
                 automount_service_account_token=False,
                 # A Service called `vllm` in the namespace would set VLLM_PORT.

@@ -68,8 +68,10 @@ def variables(engine: EnginePlan) -> dict[str, str]:
     told = {
         "HF_HOME": HF_HOME,
         "HF_HUB_OFFLINE": "1",
+        # Stock images are made for root, and run as anybody who has these two: caches lie in the
+        # home and are named after a user, and the image does not know this one.
         "HOME": SCRATCH,
-        "USER": "synapse",  # caches are named after a user, and the image may not know this one
+        "USER": "synapse",
     }
     if engine.kind == "sglang":
         return told

@@ -1,4 +1,4 @@
-"""Namespace, budgets, claims and the shut door: what is there in every phase.
+"""Namespace, budgets, priorities, claims and the shut door: what is there in every phase.
 
 It owns every claim of every phase, so that no rollback can reach a volume: a claim is protected and
 retained, and so is the namespace, whose deletion would take the claims with it.
@@ -23,6 +23,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from synapse.components.labels import SKIP_AWAIT, labels
 from synapse.components.network import policy, reach_dns
+from synapse.components.priority import priority_classes
 from synapse.components.quantities import cores, gibibytes
 from synapse.names import GPU_RESOURCE, OPERATOR_POD
 from synapse.plan.model import Plan, PodResources, Quota, Volume
@@ -58,6 +59,7 @@ class Foundation(pulumi.ComponentResource):
             opts=lasting,
         )
         within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+        priority_classes(name, plan.namespace, _APP, pulumi.ResourceOptions(parent=self))
         quota = plan.phase_plan(plan.phase).quota
         ResourceQuota(
             f"{name}-quota",
@@ -111,20 +113,27 @@ def _hard(quota: Quota) -> dict[str, str]:
         "requests.cpu": cores(quota.cpu_request),
         "requests.memory": gibibytes(quota.memory_request_gib),
         "limits.memory": gibibytes(quota.memory_limit_gib),
+        "requests.ephemeral-storage": gibibytes(quota.ephemeral_storage_gib),
+        "limits.ephemeral-storage": gibibytes(quota.ephemeral_storage_gib),
         f"requests.{GPU_RESOURCE}": str(quota.gpus),
         "pods": str(quota.pods),
+        # The one way in from outside is the ingress.
+        "services.nodeports": "0",
+        "services.loadbalancers": "0",
     }
 
 
 def _defaults(unsized: PodResources) -> LimitRangeItemArgs:
     """What a pod gets that says nothing; a default CPU limit would only slow it down."""
+    disk = {"ephemeral-storage": gibibytes(unsized.ephemeral_storage_gib)}
     return LimitRangeItemArgs(
         type="Container",
-        default={"memory": gibibytes(unsized.memory_limit_gib)},
+        default={"memory": gibibytes(unsized.memory_limit_gib)} | disk,
         default_request={
             "cpu": cores(unsized.cpu_request),
             "memory": gibibytes(unsized.memory_request_gib),
-        },
+        }
+        | disk,
     )
 
 

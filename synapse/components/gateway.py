@@ -39,6 +39,7 @@ from synapse.components.network import admit, callers_of, let_callers_out, polic
 from synapse.components.pods import (
     PULL_POLICY,
     SCRATCH,
+    apart,
     container_security,
     environment,
     http_probe,
@@ -47,6 +48,7 @@ from synapse.components.pods import (
     scratch,
     secret_variable,
 )
+from synapse.components.priority import Priority, class_name
 from synapse.components.restart import Restart, RestartArgs
 from synapse.components.secrets import Omit, SecretName, Secrets, store
 from synapse.components.services import service_spec, url
@@ -164,7 +166,7 @@ def _variables() -> dict[str, str]:
 
 def _deployment(plan: Plan, config_name: str, key_secret: str) -> DeploymentSpecArgs:
     workload = plan.workload(GATEWAY)
-    scratch_volume, scratch_mount = scratch()
+    scratch_volume, scratch_mount = scratch(workload.pod)
     leave = ["python3", "-c", f"import time; time.sleep({_LEAVE_SERVICE_SECONDS})"]
     container = ContainerArgs(
         name="litellm",
@@ -212,6 +214,8 @@ def _deployment(plan: Plan, config_name: str, key_secret: str) -> DeploymentSpec
                         name="config", config_map=ConfigMapVolumeSourceArgs(name=config_name)
                     ),
                 ],
+                topology_spread_constraints=apart(GATEWAY_APP),
+                priority_class_name=class_name(plan.namespace, Priority.GATEWAY),
                 security_context=pod_security(_UID),
                 termination_grace_period_seconds=_DRAIN_SECONDS,
                 automount_service_account_token=False,

@@ -18,14 +18,9 @@ from synapse.components.labels import metadata, name_part
 from synapse.plan.model import Caller, Plan
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-# RFC 1918, link-local (the cloud's metadata), and RFC 6598, which overlay networks hand out.
-_PRIVATE_RANGES = [
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "169.254.0.0/16",
-    "100.64.0.0/10",
-]
+# RFC 1918, and RFC 6598, which overlay networks hand out: here a cluster has its Services.
+_CLUSTER_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"]
+_PRIVATE_RANGES = [*_CLUSTER_RANGES, "169.254.0.0/16"]  # link-local: the cloud's metadata
 _HTTPS, _KUBERNETES_API, _DNS = 443, 6443, 53
 
 
@@ -104,22 +99,27 @@ def reach_internet() -> NetworkPolicyEgressRuleArgs:
     )
 
 
-def reach_kubernetes_api() -> NetworkPolicyEgressRuleArgs:
-    """Let out to the API server, whose address only the cluster knows."""
-    return NetworkPolicyEgressRuleArgs(
-        ports=[
-            NetworkPolicyPortArgs(port=port, protocol="TCP") for port in (_HTTPS, _KUBERNETES_API)
-        ]
-    )
+def reach_kubernetes_api() -> list[NetworkPolicyEgressRuleArgs]:
+    """Let out to the API server, whose address only the cluster knows.
+
+    A plugin may see its Service (443, in the cluster's ranges) or what lies behind it: K3s listens
+    on 6443 of the node, which may have a public address.
+    """
+    service = [NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=cidr)) for cidr in _CLUSTER_RANGES]
+    return [
+        NetworkPolicyEgressRuleArgs(
+            to=service, ports=[NetworkPolicyPortArgs(port=_HTTPS, protocol="TCP")]
+        ),
+        NetworkPolicyEgressRuleArgs(
+            ports=[NetworkPolicyPortArgs(port=_KUBERNETES_API, protocol="TCP")]
+        ),
+    ]
 
 
 def reach_dns() -> NetworkPolicyEgressRuleArgs:
-    """Let out to the cluster's DNS."""
-    system = NetworkPolicyPeerArgs(
-        namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: "kube-system"})
-    )
+    """Let out to the cluster's DNS: K3s, as kubeadm, labels CoreDNS as kube-dns."""
     return NetworkPolicyEgressRuleArgs(
-        to=[system],
+        to=[pods_elsewhere("kube-system", {"k8s-app": "kube-dns"})],
         ports=[NetworkPolicyPortArgs(port=_DNS, protocol=protocol) for protocol in ("UDP", "TCP")],
     )
 

@@ -30,6 +30,7 @@ from synapse.components.network import (
     traefik,
 )
 from synapse.components.pods import (
+    ANY_USER,
     PULL_POLICY,
     SCRATCH,
     claimed,
@@ -40,6 +41,7 @@ from synapse.components.pods import (
     resources,
     scratch,
 )
+from synapse.components.priority import Priority, class_name
 from synapse.components.services import service_spec, url
 from synapse.components.waiting import ROLLOUT_SECONDS, wait_up_to
 from synapse.names import GATEWAY_APP, MODELS_ANNOTATION, OLLAMA, OLLAMA_PULL
@@ -47,7 +49,6 @@ from synapse.plan.disk import OLLAMA_CLAIM
 from synapse.plan.model import Plan
 
 PORT = 11434
-_UID = 1000
 _MODELS = "/models"
 
 # On the CPU in fact: the image asks for every GPU, and the node may hand them out.
@@ -159,7 +160,6 @@ def _pull(plan: Plan, tag: str) -> DownloadArgs:
         claim=OLLAMA_CLAIM,
         mount_path=_MODELS,
         pod=plan.workload(OLLAMA_PULL).pod,
-        uid=_UID,
     )
 
 
@@ -185,15 +185,16 @@ def _server_environment(plan: Plan) -> dict[str, str]:
 
 
 def _deployment(plan: Plan) -> DeploymentSpecArgs:
+    pod = plan.workload(OLLAMA).pod
     models, models_mount = claimed(OLLAMA_CLAIM, _MODELS)
-    scratch_volume, scratch_mount = scratch()
+    scratch_volume, scratch_mount = scratch(pod)
     container = ContainerArgs(
         name="ollama",
         image=plan.ollama.image,
         image_pull_policy=PULL_POLICY,
         env=environment(_server_environment(plan)),
         ports=[ContainerPortArgs(name="http", container_port=PORT)],
-        resources=resources(plan.workload(OLLAMA).pod),
+        resources=resources(pod),
         security_context=container_security(),
         volume_mounts=[models_mount, scratch_mount],
         startup_probe=http_probe(
@@ -215,7 +216,8 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
             spec=PodSpecArgs(
                 containers=[container],
                 volumes=[models, scratch_volume],
-                security_context=pod_security(_UID),
+                priority_class_name=class_name(plan.namespace, Priority.MODELS),
+                security_context=pod_security(ANY_USER),
                 automount_service_account_token=False,
                 enable_service_links=False,
             ),

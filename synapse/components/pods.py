@@ -17,16 +17,19 @@ from pulumi_kubernetes.core.v1 import (
     SeccompProfileArgs,
     SecretKeySelectorArgs,
     SecurityContextArgs,
+    TopologySpreadConstraintArgs,
     VolumeArgs,
     VolumeMountArgs,
 )
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from synapse.components.quantities import cores, gibibytes
 from synapse.names import GPU_RESOURCE
 from synapse.plan.model import PodResources
 
 PULL_POLICY = "IfNotPresent"
-# A user of no account on any node, for images that run as anybody.
+# A user of no account on any node, for images that run as anybody. Pods that share a volume share
+# it: what one of them has written is the other's to read.
 ANY_USER = 65532
 SCRATCH = "/tmp"  # noqa: S108  a volume of the pod, not of the node
 
@@ -36,7 +39,7 @@ def pod_security(uid: int) -> PodSecurityContextArgs:
     return PodSecurityContextArgs(
         run_as_user=uid,
         run_as_group=uid,
-        run_as_non_root=uid != 0,
+        run_as_non_root=True,
         fs_group=uid,
         # A model volume holds few, large files; changing their group at each start is wasted.
         fs_group_change_policy="OnRootMismatch",
@@ -44,19 +47,20 @@ def pod_security(uid: int) -> PodSecurityContextArgs:
     )
 
 
-def container_security(*, read_only_root: bool = True) -> SecurityContextArgs:
-    """No capability, no way to gain one."""
+def container_security() -> SecurityContextArgs:
+    """No capability, no way to gain one, and nothing to write on but volumes."""
     return SecurityContextArgs(
         allow_privilege_escalation=False,
         capabilities=CapabilitiesArgs(drop=["ALL"]),
-        read_only_root_filesystem=read_only_root,
+        read_only_root_filesystem=True,
     )
 
 
 def resources(pod: PodResources, gpus: int = 0) -> ResourceRequirementsArgs:
     """Requests and limits as the plan has them."""
-    requests = {"cpu": cores(pod.cpu_request), "memory": gibibytes(pod.memory_request_gib)}
-    limits = {"cpu": cores(pod.cpu_limit), "memory": gibibytes(pod.memory_limit_gib)}
+    disk = {"ephemeral-storage": gibibytes(pod.ephemeral_storage_gib)}
+    requests = {"cpu": cores(pod.cpu_request), "memory": gibibytes(pod.memory_request_gib)} | disk
+    limits = {"cpu": cores(pod.cpu_limit), "memory": gibibytes(pod.memory_limit_gib)} | disk
     if gpus:
         limits[GPU_RESOURCE] = requests[GPU_RESOURCE] = str(gpus)
     return ResourceRequirementsArgs(requests=requests, limits=limits)
@@ -79,10 +83,11 @@ def secret_variable(
     )
 
 
-def scratch() -> tuple[VolumeArgs, VolumeMountArgs]:
+def scratch(pod: PodResources) -> tuple[VolumeArgs, VolumeMountArgs]:
     """A writable place that ends with the pod."""
+    source = EmptyDirVolumeSourceArgs(size_limit=gibibytes(pod.ephemeral_storage_gib))
     return (
-        VolumeArgs(name="scratch", empty_dir=EmptyDirVolumeSourceArgs()),
+        VolumeArgs(name="scratch", empty_dir=source),
         VolumeMountArgs(name="scratch", mount_path=SCRATCH),
     )
 
@@ -113,6 +118,23 @@ def http_probe(
         timeout_seconds=timeout_seconds,
         failure_threshold=failures,
     )
+
+
+def apart(app: str) -> list[TopologySpreadConstraintArgs]:
+    """On different nodes as far as there are some; else beside each other.
+
+    Pods of one revision are counted, or the one that is about to leave would push its successor
+    onto the node of another.
+    """
+    return [
+        TopologySpreadConstraintArgs(
+            topology_key="kubernetes.io/hostname",
+            max_skew=1,
+            when_unsatisfiable="ScheduleAnyway",
+            label_selector=LabelSelectorArgs(match_labels={"app": app}),
+            match_label_keys=["pod-template-hash"],
+        )
+    ]
 
 
 def pull_secrets(name: str | None) -> list[LocalObjectReferenceArgs]:

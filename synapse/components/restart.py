@@ -37,11 +37,14 @@ from synapse.components.pods import (
     resources,
     scratch,
 )
+from synapse.components.priority import Priority, class_name
 from synapse.names import GATEWAY, RESTART
 from synapse.plan.model import Plan
 
 _ACCOUNT = "litellm-restart-sa"
 _DEADLINE_SECONDS = 300
+# A node that was off for longer has restarted the gateway by that.
+_LATEST_START_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Restart(pulumi.ComponentResource):
         NetworkPolicy(
             f"{name}-policy",
             metadata=metadata(RESTART, plan.namespace, RESTART),
-            spec=policy({"app": RESTART}, egress=[reach_kubernetes_api()]),
+            spec=policy({"app": RESTART}, egress=reach_kubernetes_api()),
             opts=child,
         )
         CronJob(
@@ -103,7 +106,8 @@ class Restart(pulumi.ComponentResource):
 
 
 def _cron_job(plan: Plan) -> CronJobSpecArgs:
-    scratch_volume, scratch_mount = scratch()
+    pod = plan.workload(RESTART).pod
+    scratch_volume, scratch_mount = scratch(pod)
     container = ContainerArgs(
         name="restart",
         image=plan.gateway.kubectl_image,
@@ -116,13 +120,14 @@ def _cron_job(plan: Plan) -> CronJobSpecArgs:
             f"--namespace={plan.namespace}",
         ],
         env=environment({"HOME": SCRATCH}),
-        resources=resources(plan.workload(RESTART).pod),
+        resources=resources(pod),
         security_context=container_security(),
         volume_mounts=[scratch_mount],
     )
     return CronJobSpecArgs(
         schedule=plan.gateway.restart_schedule,
         concurrency_policy="Forbid",
+        starting_deadline_seconds=_LATEST_START_SECONDS,
         successful_jobs_history_limit=1,
         failed_jobs_history_limit=3,
         job_template=JobTemplateSpecArgs(
@@ -133,6 +138,7 @@ def _cron_job(plan: Plan) -> CronJobSpecArgs:
                     metadata=ObjectMetaArgs(labels=labels(RESTART)),
                     spec=PodSpecArgs(
                         restart_policy="Never",
+                        priority_class_name=class_name(plan.namespace, Priority.JOBS),
                         service_account_name=_ACCOUNT,
                         automount_service_account_token=True,
                         containers=[container],

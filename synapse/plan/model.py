@@ -34,6 +34,9 @@ class PodResources(Part):
     cpu_limit: float
     memory_request_gib: float
     memory_limit_gib: float
+    ephemeral_storage_gib: float = Field(
+        description="the node's disk that one pod may fill beside its volumes: scratch and logs"
+    )
 
 
 class Workload(Part):
@@ -244,11 +247,16 @@ class GatewayPlan(Part):
 
 
 class Quota(Part):
-    """The most that the namespace may ask for in a phase: the peak with surge and Jobs."""
+    """The most that the namespace may ask for in a phase: the peak with surge and Jobs.
+
+    Pods of the built phases above count too: a rollback takes them down after it has updated what
+    stays, and a pod that stays has to find room beside them. GPUs are the phase's own.
+    """
 
     cpu_request: float
     memory_request_gib: float
     memory_limit_gib: float
+    ephemeral_storage_gib: float
     gpus: int
     pods: int
 

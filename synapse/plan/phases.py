@@ -31,6 +31,11 @@ def from_phase(number: int) -> tuple[int, ...]:
     return tuple(other for other in NUMBERS if other >= number)
 
 
+def rolled_back_to(number: int) -> tuple[int, ...]:
+    """Return this phase and those whose pods are still there while it is rolled back to."""
+    return (number, *(other for other in NUMBERS if number < other <= HIGHEST_BUILT))
+
+
 def before_phase(number: int) -> tuple[int, ...]:
     """Return all earlier phases."""
     return tuple(other for other in NUMBERS if other < number)

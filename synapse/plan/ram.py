@@ -84,7 +84,8 @@ def plan_quota(
     """The most that pods of the namespace may ask for: its costliest set of pods."""
     own = [
         [one for one in together if one.namespace == namespace]
-        for _, together in sets_of_pods(phase, workloads, states)
+        for there in phases.rolled_back_to(phase)
+        for _, together in sets_of_pods(there, workloads, states)
     ]
 
     def most(size: Callable[[Workload], float]) -> float:
@@ -94,6 +95,7 @@ def plan_quota(
         cpu_request=most(lambda one: one.pod.cpu_request),
         memory_request_gib=most(lambda one: one.pod.memory_request_gib),
         memory_limit_gib=most(lambda one: one.pod.memory_limit_gib),
+        ephemeral_storage_gib=most(lambda one: one.pod.ephemeral_storage_gib),
         gpus=devices if phase >= phases.ENGINE else 0,
         pods=int(most(lambda _: 1)),
     )

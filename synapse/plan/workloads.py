@@ -12,14 +12,30 @@ from synapse.settings.settings import Settings
 # A download streams to disk: it needs little but room for its buffers. The Hugging Face client
 # keeps several chunks of 64 MiB in flight.
 _OLLAMA_DOWNLOAD = PodResources(
-    cpu_request=0.5, cpu_limit=2, memory_request_gib=0.5, memory_limit_gib=1
+    cpu_request=0.5,
+    cpu_limit=2,
+    memory_request_gib=0.5,
+    memory_limit_gib=1,
+    ephemeral_storage_gib=1,
 )
 _ENGINE_DOWNLOAD = PodResources(
-    cpu_request=0.5, cpu_limit=2, memory_request_gib=0.5, memory_limit_gib=2
+    cpu_request=0.5,
+    cpu_limit=2,
+    memory_request_gib=0.5,
+    memory_limit_gib=2,
+    ephemeral_storage_gib=1,
 )
 _KUBECTL = PodResources(
-    cpu_request=0.05, cpu_limit=0.5, memory_request_gib=0.0625, memory_limit_gib=0.25
+    cpu_request=0.05,
+    cpu_limit=0.5,
+    memory_request_gib=0.0625,
+    memory_limit_gib=0.25,
+    ephemeral_storage_gib=0.25,
 )
+# Models lie on volumes. What is left is logs, and what programs compile or unpack at their start:
+# an engine compiles kernels for the GPU, some GiB of them.
+_SERVICE_STORAGE_GIB = 1
+_ENGINE_STORAGE_GIB = 10
 
 
 def plan_workloads(
@@ -50,6 +66,7 @@ def _phase_1(settings: Settings, ollama: OllamaPlan) -> Iterator[Workload]:
             cpu_limit=wanted.cpu_limit,
             memory_request_gib=wanted.memory_request_gib or limit_gib / 3,
             memory_limit_gib=limit_gib,
+            ephemeral_storage_gib=_SERVICE_STORAGE_GIB,
         ),
         planned_ram_gib=loaded_ram_gib(ollama),
     )
@@ -75,6 +92,7 @@ def _phase_2(settings: Settings, engine: EnginePlan) -> Iterator[Workload]:
         settings.engine,
         gpus=1,
         vram_gib=engine.share_gib + engine.outside_gib,
+        ephemeral_storage_gib=_ENGINE_STORAGE_GIB,
     )
     yield _job(settings, names.ENGINE_PULL, phases.ENGINE, _ENGINE_DOWNLOAD, pods=1)
 
@@ -122,6 +140,7 @@ def _legacy(settings: Settings) -> Iterator[Workload]:
                 cpu_limit=old.cpu_request,
                 memory_request_gib=old.memory_gib,
                 memory_limit_gib=old.memory_gib,
+                ephemeral_storage_gib=0,  # not ours to say
             ),
             planned_ram_gib=old.memory_gib,
             gpus=old.gpus,
@@ -139,6 +158,7 @@ def _sized(
     surge: int = 0,
     gpus: int = 0,
     vram_gib: float = 0,
+    ephemeral_storage_gib: float = _SERVICE_STORAGE_GIB,
 ) -> Workload:
     """A Deployment of the config's own size, planned to use what it requests."""
     return Workload(
@@ -153,6 +173,7 @@ def _sized(
             cpu_limit=size.cpu_limit,
             memory_request_gib=size.memory_request_gib,
             memory_limit_gib=size.memory_limit_gib,
+            ephemeral_storage_gib=ephemeral_storage_gib,
         ),
         planned_ram_gib=size.memory_request_gib,
         gpus=gpus,

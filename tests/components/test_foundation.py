@@ -64,7 +64,7 @@ def test_all_within_the_namespace_is_made_after_it(registered: Record) -> None:
     namespace = recorded.of_kind("Namespace")[0]
     foundation = recorded.of_kind("Foundation")[0]
     for one in recorded.objects:
-        if one.parent == foundation.urn and one is not namespace:
+        if one.parent == foundation.urn and "namespace" in one.inputs["metadata"]:
             assert namespace.urn in one.depends_on, one.urn
 
 
@@ -91,12 +91,18 @@ def test_the_quota_is_the_plans(registered: Record, planned: Planner, phase: int
         "requests.cpu",
         "requests.memory",
         "limits.memory",
+        "requests.ephemeral-storage",
+        "limits.ephemeral-storage",
         "requests.nvidia.com/gpu",
         "pods",
+        "services.nodeports",
+        "services.loadbalancers",
     }
     assert cores(hard["requests.cpu"]) == pytest.approx(quota.cpu_request)
     assert gib(hard["requests.memory"]) == pytest.approx(quota.memory_request_gib)
     assert gib(hard["limits.memory"]) == pytest.approx(quota.memory_limit_gib)
+    for kind in ("requests", "limits"):
+        assert gib(hard[f"{kind}.ephemeral-storage"]) == pytest.approx(quota.ephemeral_storage_gib)
     assert hard["requests.nvidia.com/gpu"] == str(quota.gpus)
     assert hard["pods"] == str(quota.pods)
 
@@ -105,11 +111,14 @@ def test_the_quota_is_the_plans(registered: Record, planned: Planner, phase: int
 def test_the_quota_has_room_for_every_pod_at_once_and_one_of_the_operators(
     registered: Record, phase: int
 ) -> None:
-    """Surge, Jobs and CronJob with it: a quota of the steady sum would stall a rollout."""
+    """Surge, Jobs and CronJob with it: a quota of the steady sum would stall a rollout.
+
+    In a lower phase, too: what a rollback leaves is updated while the rest is still there.
+    """
     recorded = registered(phase=phase)
     hard = recorded.of_kind("ResourceQuota")[0].spec["hard"]
     limits = recorded.of_kind("LimitRange")[0].spec["limits"][0]
-    all_pods = list(pods(recorded))
+    all_pods = list(pods(registered(phase=PHASES[-1])))
 
     def needed(kind: str, what: str, operators_pod: str) -> float:
         read = cores if what == "cpu" else gib
@@ -126,6 +135,9 @@ def test_the_quota_has_room_for_every_pod_at_once_and_one_of_the_operators(
     assert cores(hard["requests.cpu"]) == pytest.approx(
         needed("requests", "cpu", limits["defaultRequest"]["cpu"])
     )
+    assert gib(hard["limits.ephemeral-storage"]) == pytest.approx(
+        needed("limits", "ephemeral-storage", limits["default"]["ephemeral-storage"])
+    )
     assert int(hard["pods"]) == sum(pod.at_once for pod in all_pods) + 1
 
 
@@ -137,11 +149,58 @@ def test_no_gpu_may_be_claimed_before_the_engines_phase(
     assert hard["requests.nvidia.com/gpu"] == gpus
 
 
+def test_the_quota_lets_no_service_out_of_the_cluster(registered: Record) -> None:
+    hard = registered().of_kind("ResourceQuota")[0].spec["hard"]
+    assert (hard["services.nodeports"], hard["services.loadbalancers"]) == ("0", "0")
+
+
 def test_the_limit_range_sizes_pods_that_say_nothing_and_sets_no_cpu_limit(
     registered: Record,
 ) -> None:
     """The quota would forbid a pod without a size; a default CPU limit would slow it down."""
     (limits,) = registered().of_kind("LimitRange")[0].spec["limits"]
     assert limits["type"] == "Container"
-    assert limits["default"].keys() == {"memory"}
-    assert limits["defaultRequest"].keys() == {"cpu", "memory"}
+    assert limits["default"].keys() == {"memory", "ephemeral-storage"}
+    assert limits["defaultRequest"].keys() == {"cpu", "memory", "ephemeral-storage"}
+
+
+# ---- priorities --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_gateway_outlasts_the_models_and_those_outlast_what_can_be_done_again(
+    registered: Record, phase: int
+) -> None:
+    values = {
+        one.object_name: one.inputs["value"]
+        for one in registered(phase=phase).of_kind("PriorityClass")
+    }
+    assert sorted(values, key=values.__getitem__) == [
+        "llm-infra-jobs",
+        "llm-infra-models",
+        "llm-infra-gateway",
+    ]
+    assert values["llm-infra-models"] == 0, "as other people's pods on the node"
+
+
+def test_nobody_preempts_and_no_class_is_the_clusters_default(registered: Record) -> None:
+    for one in registered().of_kind("PriorityClass"):
+        assert one.inputs["preemptionPolicy"] == "Never", one.object_name
+        assert not one.inputs.get("globalDefault"), one.object_name
+
+
+def test_two_stacks_on_one_cluster_have_classes_of_their_own(registered: Record) -> None:
+    names = [
+        {one.object_name for one in recorded.of_kind("PriorityClass")}
+        for recorded in (registered(), registered(namespace="another"))
+    ]
+    assert not set.intersection(*names)
+
+
+def test_every_pod_has_a_class_that_is_there_before_it(registered: Record) -> None:
+    """The API server refuses a pod whose class it does not know; all phases wait for this one."""
+    recorded = registered()
+    foundation = recorded.of_kind("Foundation")[0]
+    classes = {one.object_name: one.parent for one in recorded.of_kind("PriorityClass")}
+    for pod in pods(recorded):
+        assert classes[pod.spec["priorityClassName"]] == foundation.urn, pod.name

@@ -32,6 +32,21 @@ def test_a_drain_of_the_node_takes_one_replica_at_a_time(registered: Record) -> 
     assert budget.spec["selector"] == recorded.object("Deployment", GATEWAY).spec["selector"]
 
 
+def test_replicas_wish_for_two_nodes_and_take_one(registered: Record) -> None:
+    one = pod(registered(), GATEWAY)
+    # And no more than a wish: a rule could not be kept on one node.
+    assert one.spec["topologySpreadConstraints"] == [
+        {
+            "topologyKey": "kubernetes.io/hostname",
+            "maxSkew": 1,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": {"app": one.labels["app"]}},
+            "matchLabelKeys": ["pod-template-hash"],
+        }
+    ]
+    assert "affinity" not in one.spec
+
+
 def test_probes_ask_no_model(registered: Record) -> None:
     """`/health` would call every backend, with real requests."""
     container = pod(registered(), GATEWAY).container

@@ -27,7 +27,7 @@ OTHERS = {
     "a stranger elsewhere": End("default", {"app": "stranger"}),
     "a namesake of the gateway elsewhere": End("default", {"app": "litellm"}),
     "a namesake of traefik elsewhere": End("default", {"app.kubernetes.io/name": "traefik"}),
-    "another pod of kube-system": End("kube-system", {"app": "metrics-server"}),
+    "another pod of kube-system": End("kube-system", {"k8s-app": "metrics-server"}),
     "another pod of ai-memory": End("ai-memory", {"app": "other"}),
 }
 ALLOWED = {
@@ -99,6 +99,9 @@ def test_every_policy_says_both_directions(registered: Record) -> None:
 @pytest.mark.parametrize("app", [*OF_THE_STACK, "anything"])
 def test_every_pod_asks_dns_and_nothing_else_of_kube_system(registered: Record, app: str) -> None:
     recorded = registered()
+    beside = OTHERS["another pod of kube-system"]
+    for port, protocol in ((53, "UDP"), (53, "TCP"), (443, "TCP"), (10250, "TCP")):
+        assert not reaches(recorded, _own(app), beside, port, protocol)
     assert reaches(recorded, _own(app), DNS, 53, "UDP")
     assert reaches(recorded, _own(app), DNS, 53, "TCP")
     if app != "litellm-restart":
@@ -128,10 +131,18 @@ def test_what_serves_reaches_no_address_outside(registered: Record, app: str) ->
 def test_the_restart_reaches_the_api_servers_ports_alone(registered: Record) -> None:
     """K3s listens on 6443 behind a Service on 443; its address only the cluster knows."""
     recorded, restart = registered(), _own("litellm-restart")
-    for port in (443, 6443):
-        assert reaches_address(recorded, restart, "192.168.0.7", port)
-    for port in (22, 80, 2379, 8080, 10250):
-        assert not reaches_address(recorded, restart, "192.168.0.7", port)
+    for address in ("10.43.0.1", "192.168.0.7"):
+        assert reaches_address(recorded, restart, address, 443)
+    for address in ("192.168.0.7", "140.82.121.4"):
+        assert reaches_address(recorded, restart, address, 6443)
+        for port in (22, 80, 2379, 8080, 10250):
+            assert not reaches_address(recorded, restart, address, port)
+
+
+def test_the_restart_with_its_token_reaches_no_web_server_outside(registered: Record) -> None:
+    recorded, restart = registered(), _own("litellm-restart")
+    for address in (*PUBLIC, "169.254.169.254"):
+        assert not reaches_address(recorded, restart, address, 443), address
 
 
 def test_without_clients_only_the_stack_itself_is_let_in(registered: Record) -> None:

@@ -10,10 +10,10 @@ from tests.components.conftest import Planner, Record
 from tests.components.pods import Pod, cores, gib, pods
 from tests.components.recorder import Recorded
 
-# Exceptions, each with its reason in the component: the stock engine images install for root.
-ROOT_USER = {"vllm-inference", "engine-pull"}
-WRITABLE_ROOT = {"vllm-inference"}
+# The one pod that speaks to the API server.
 WITH_TOKEN = {"litellm-restart"}
+# Below this, a user of a container may have the number of one of the node's own.
+FIRST_FREE_UID = 10_000
 PODS = {
     "ollama",
     "ollama-pull-llama3-2-3b",
@@ -56,24 +56,64 @@ def test_no_pod_shares_the_nodes_namespaces_or_folders(all_pods: list[Pod]) -> N
             assert volume.keys() - {"name"} <= allowed, pod.name
 
 
-def test_pods_are_not_root_but_for_the_engines(all_pods: list[Pod]) -> None:
+def test_no_pod_is_root_or_a_user_of_the_node(all_pods: list[Pod]) -> None:
     for pod in all_pods:
         security = pod.spec["securityContext"]
-        if pod.name in ROOT_USER:
-            assert security["runAsUser"] == 0, f"{pod.name}: the exception is gone, say so here"
-            continue
         assert security["runAsNonRoot"] is True, pod.name
-        assert security["runAsUser"] > 0, pod.name
-        assert security["runAsGroup"] > 0, pod.name
+        ids = [security[key] for key in ("runAsUser", "runAsGroup", "fsGroup")]
+        assert min(ids) >= FIRST_FREE_UID, pod.name
+        overridden = {"runAsUser", "runAsGroup", "runAsNonRoot", "seccompProfile"}
+        assert not overridden & pod.container["securityContext"].keys(), pod.name
 
 
-def test_the_root_file_system_is_read_only_but_for_the_engine(all_pods: list[Pod]) -> None:
+def test_pods_that_share_a_claim_share_its_user_and_group(all_pods: list[Pod]) -> None:
+    """A storage class may ignore fsGroup, as K3s's does: files then are their writer's alone."""
+    users: dict[str, set[tuple[int, int]]] = {}
     for pod in all_pods:
-        read_only = pod.container["securityContext"]["readOnlyRootFilesystem"]
-        assert read_only is (pod.name not in WRITABLE_ROOT), pod.name
+        security = pod.spec["securityContext"]
+        for claim in pod.claims:
+            users.setdefault(claim, set()).add((security["runAsUser"], security["fsGroup"]))
+    assert users.keys() == {"ollama-models", "huggingface-cache"}
+    assert all(len(one) == 1 for one in users.values()), users
+
+
+def test_every_root_file_system_is_read_only_with_a_home_beside_it(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        assert pod.container["securityContext"]["readOnlyRootFilesystem"] is True, pod.name
         mounts = {one["mountPath"] for one in pod.container["volumeMounts"]}
         assert "/tmp" in mounts, pod.name  # noqa: S108  the pod's own
         assert pod.environment["HOME"] in mounts, pod.name
+
+
+def test_the_engine_has_a_users_name_for_its_caches(all_pods: list[Pod]) -> None:
+    """The image knows no user of this number, and torch asks for his name when it is imported."""
+    (engine,) = (pod for pod in all_pods if pod.name == "vllm-inference")
+    assert engine.environment["USER"]
+
+
+def test_what_a_pod_writes_on_the_nodes_disk_is_bounded(all_pods: list[Pod]) -> None:
+    for pod in all_pods:
+        sizes = pod.container["resources"]
+        most = gib(sizes["limits"]["ephemeral-storage"])
+        assert most == gib(sizes["requests"]["ephemeral-storage"]) > 0, pod.name
+        for volume in pod.spec["volumes"]:
+            on_disk = "emptyDir" in volume and volume["emptyDir"].get("medium") != "Memory"
+            if on_disk:
+                assert gib(volume["emptyDir"]["sizeLimit"]) == most, pod.name
+            elif "emptyDir" in volume:
+                in_memory = gib(volume["emptyDir"]["sizeLimit"])
+                assert in_memory < gib(sizes["limits"]["memory"]), pod.name
+
+
+def test_which_pods_outlast_which(all_pods: list[Pod]) -> None:
+    classes = {pod.name: pod.spec["priorityClassName"] for pod in all_pods}
+    of_jobs = {pod.name for pod in all_pods if pod.owner.kind in {"Job", "CronJob"}}
+    assert {name for name, one in classes.items() if one == "llm-infra-jobs"} == of_jobs
+    assert [name for name, one in classes.items() if one == "llm-infra-gateway"] == [
+        "litellm-proxy"
+    ]
+    rest = {name for name, one in classes.items() if one == "llm-infra-models"}
+    assert rest == {"ollama", "vllm-inference"}
 
 
 def test_every_mount_has_its_volume_and_every_volume_its_mount(all_pods: list[Pod]) -> None:

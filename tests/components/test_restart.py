@@ -8,6 +8,7 @@ def test_it_runs_daily_at_four(registered: Record) -> None:
     job = registered().object("CronJob", "litellm-restart")
     assert job.spec["schedule"] == "0 4 * * *"
     assert job.spec["concurrencyPolicy"] == "Forbid"
+    assert 60 <= job.spec["startingDeadlineSeconds"] <= 3600, "not in the middle of the day"
     assert not job.spec.get("suspend")
 
 

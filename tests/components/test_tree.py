@@ -9,6 +9,7 @@ from tests.components.recorder import UNKNOWN, Recorded, Registered, leaves
 
 ROOT = "synapse:stack:Synapse"
 BUILT_PHASES = (1, 2, 3)
+OF_THE_CLUSTER = {"Namespace", "PriorityClass"}
 
 
 @pytest.fixture(params=[False, True], ids=["update", "preview"])
@@ -68,8 +69,16 @@ def test_names_of_resources_are_unique_within_their_type(registered: Record) -> 
 def test_every_object_has_an_explicit_name_in_the_stacks_namespace(registered: Record) -> None:
     for one in registered().objects:
         assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", one.object_name), one.urn
-        if one.kind != "Namespace":
+        if one.kind not in OF_THE_CLUSTER:
             assert one.inputs["metadata"]["namespace"] == "llm-infra", one.urn
+
+
+def test_what_is_of_the_whole_cluster_bears_the_namespaces_name(registered: Record) -> None:
+    """Else a second stack on the cluster would have the same."""
+    for one in registered().objects:
+        if one.kind in OF_THE_CLUSTER:
+            assert one.object_name.startswith("llm-infra"), one.urn
+            assert "namespace" not in one.inputs["metadata"], one.urn
 
 
 def test_nothing_is_aliased_or_exempt_from_changes(registered: Record) -> None:
@@ -91,15 +100,16 @@ def _inputs(recorded: Recorded) -> dict[str, object]:
     return {one.urn: one.inputs for one in recorded.resources}
 
 
-@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize(("phase", "changes"), [(1, {"ResourceQuota"}), (2, set())])
 def test_a_higher_phase_adds_and_changes_nothing_below_but_the_quota(
-    registered: Record, phase: int
+    registered: Record, phase: int, changes: set[str]
 ) -> None:
+    """The quota opens for the GPU; other sums have room for all built phases from the first on."""
     lower, higher = _inputs(registered(phase=phase)), _inputs(registered(phase=phase + 1))
     assert lower.keys() < higher.keys()
     changed = {urn for urn, inputs in lower.items() if higher[urn] != inputs}
     kinds = {urn.rpartition("::")[0].rpartition(":")[2] for urn in changed}
-    assert kinds == {"Synapse", "ResourceQuota"}
+    assert kinds == {"Synapse"} | changes
 
 
 @pytest.mark.parametrize("phase", BUILT_PHASES)
@@ -144,6 +154,12 @@ def test_a_phase_waits_for_all_of_the_one_before(
     for one in recorded.objects:
         if before in recorded.ancestry(one):
             assert one.urn in awaited, f"{later} does not wait for {one.urn}"
+
+
+def test_in_a_preview_no_phase_waits_for_another(registered: Record) -> None:
+    recorded = registered(preview=True)
+    for phase in ("Ollama", "Engine", "Gateway"):
+        assert recorded.of_kind(phase)[0].depends_on == ()
 
 
 @pytest.mark.parametrize("phase", BUILT_PHASES)

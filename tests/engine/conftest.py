@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import pytest
 import yaml
 from rich.console import Console
 
+from synapse.plan.phases import HIGHEST_BUILT
 from tests.engine.stack_case import Json, StackCase
 from tools.render import render
 from tools.sim_stack import REPOSITORY
 from tools.simforge import NodeSpec, Outcome, SimForge
 from tools.toolchain import Toolchain
 
-Manifests = Callable[[str], list[Json]]
-"""Gives the manifests that a stack file of the repository renders to, at phase 3."""
+
+class Manifests(Protocol):
+    """Gives the manifests that a stack file of the repository renders to, at a phase."""
+
+    def __call__(self, stack_file: str, phase: int = HIGHEST_BUILT) -> list[Json]: ...
+
 
 # Room for the stacks of many tests: each has a GPU, volumes and a namespace of its own.
-_ROOMY = NodeSpec(cpu_cores=2000, memory_gib=16000, gpu_count=60, pods=1000, volume_count=180)
+_ROOMY = NodeSpec(
+    cpu_cores=2000,
+    memory_gib=16000,
+    ephemeral_storage_gib=2000,
+    gpu_count=60,
+    pods=1000,
+    volume_count=180,
+)
 
 
 @pytest.fixture(scope="session")
@@ -59,15 +72,18 @@ def deployed(own_case: StackCase) -> StackCase:
 
 @pytest.fixture(scope="session")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
-    """Renders a stack file through the real engine, once in a session."""
+    """Renders a stack file at a phase through the real engine, once in a session."""
 
     @cache
-    def rendered(stack_file: str) -> list[Json]:
+    def render_once(stack_file: str, phase: int) -> list[Json]:
         directory = tmp_path_factory.mktemp("rendered")
-        written = render(REPOSITORY / stack_file, 3, directory, None, Console())
+        written = render(REPOSITORY / stack_file, phase, directory, None, Console())
         manifests = [yaml.safe_load(file.read_text("utf-8")) for file in directory.rglob("*.yaml")]
         assert len(manifests) == written
         return manifests
+
+    def rendered(stack_file: str, phase: int = HIGHEST_BUILT) -> list[Json]:
+        return render_once(stack_file, phase)
 
     return rendered
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
 WAIT = "--timeout=60s"
 RESTART_ACCOUNT = "litellm-restart-sa"
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
 # --- what was applied
@@ -96,14 +98,41 @@ def test_pod_security_refuses_a_volume_of_the_node(deployed: StackCase) -> None:
     assert "hostPath" in done.stderr
 
 
+def test_every_pod_would_pass_the_restricted_standard(
+    deployed: StackCase, manifests: Manifests
+) -> None:
+    """Baseline is enforced, as the runbooks' `kubectl run` needs it; the stack itself does not."""
+    text = yaml.safe_dump_all(manifests("Pulumi.sim.yaml"))
+    applied = deployed.kubectl("apply", "--dry-run=server", "-f=-", stdin=text)
+    # It names the pods that are there and would not be let in again.
+    label = ("label", "namespace", deployed.namespace, RESTRICTED, "--overwrite")
+    enforced = deployed.kubectl(*label, "--dry-run=server")
+    for done in (applied, enforced):
+        assert done.returncode == 0, done.stderr
+        assert "violate" not in done.stderr
+
+
+def test_the_restricted_standard_warns_of_a_pod_that_falls_short(deployed: StackCase) -> None:
+    """Else the silence above could be of a server that judges nothing."""
+    done = deployed.kubectl("create", "--dry-run=server", "-f=-", stdin=json.dumps(gpu_pod("poor")))
+    assert 'would violate PodSecurity "restricted' in done.stderr
+
+
+def test_quota_refuses_a_port_of_the_node(deployed: StackCase) -> None:
+    for kind in ("nodeport", "loadbalancer"):
+        done = deployed.kubectl("create", "service", kind, "open", "--tcp=80:80")
+        assert done.returncode != 0
+        assert f"exceeded quota: synapse-quota, requested: services.{kind}s=1" in done.stderr
+
+
 def test_pod_that_names_no_sizes_gets_some(deployed: StackCase) -> None:
     """Else the quota would refuse the `kubectl run` of the runbooks."""
     deployed.ask("run", "curl-test", "--image=curlimages/curl", "--restart=Never")
     (container,) = deployed.get("pod", "curl-test")["spec"]["containers"]
     deployed.ask("delete", "pod", "curl-test")
     assert container["resources"] == {
-        "limits": {"memory": "256Mi"},
-        "requests": {"cpu": "50m", "memory": "64Mi"},
+        "limits": {"memory": "256Mi", "ephemeral-storage": "256Mi"},
+        "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "256Mi"},
     }
 
 
@@ -154,6 +183,71 @@ def once_more(job: Json) -> Json:
         "metadata": {"name": f"again-{job['metadata']['name']}"},
         "spec": {"backoffLimit": job["spec"]["backoffLimit"], "template": template},
     }
+
+
+# --- who outlasts whom, and where
+
+
+def test_the_gateway_outlasts_models_and_jobs_and_preempts_nobody(deployed: StackCase) -> None:
+    admitted = {
+        pod["metadata"]["labels"]["app"]: (pod["spec"]["priority"], pod["spec"]["preemptionPolicy"])
+        for pod in deployed.get("pods")["items"]
+    }
+    assert admitted == {
+        "litellm": (1000, "Never"),
+        "ollama": (0, "Never"),
+        "vllm-inference": (0, "Never"),
+        "ollama-pull": (-1, "Never"),
+        "engine-pull": (-1, "Never"),
+    }
+
+
+@pytest.fixture
+def second_node(deployed: StackCase) -> Iterator[str]:
+    """A node without a GPU or a volume, beside the forge, until the test ends."""
+    name, forge = "second", deployed.get("node", "forge")
+    labels = {key: value for key, value in forge["metadata"]["labels"].items() if "gpu" not in key}
+    metadata = {"name": name, "labels": labels | {"kubernetes.io/hostname": name}}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
+    deployed.ask("create", "-f=-", stdin=json.dumps(node))
+    offered = {key: forge["status"]["capacity"][key] for key in OFFERED}
+    status = json.dumps({"status": {"capacity": offered, "allocatable": offered}})
+    deployed.ask("patch", "node", name, "--subresource=status", f"--patch={status}")
+    deployed.ask("wait", f"node/{name}", "--for=condition=Ready", WAIT)
+    yield name
+    deployed.ask("cordon", name)
+    roll_gateway(deployed)
+    deployed.ask("delete", "node", name)
+
+
+OFFERED = ("cpu", "memory", "ephemeral-storage", "pods")
+
+
+def test_replicas_take_two_nodes_when_there_are_two_and_one_when_not(
+    deployed: StackCase, second_node: str
+) -> None:
+    assert nodes_of_the_gateway(deployed) == ["forge", "forge"]
+    for _ in range(3):  # each one replaces pods that are somewhere already
+        roll_gateway(deployed)
+        assert nodes_of_the_gateway(deployed) == ["forge", second_node]
+    deployed.ask("cordon", second_node)
+    roll_gateway(deployed)
+    assert nodes_of_the_gateway(deployed) == ["forge", "forge"]
+
+
+def roll_gateway(case: StackCase) -> None:
+    """As `kubectl rollout restart` does, which refuses to do it twice in a second."""
+    again = {"template": {"metadata": {"annotations": {"again": uuid4().hex}}}}
+    case.ask("patch", "deployment", "litellm-proxy", f"--patch={json.dumps({'spec': again})}")
+    case.ask("rollout", "status", "deployment/litellm-proxy", WAIT)
+
+
+def nodes_of_the_gateway(case: StackCase) -> list[str]:
+    return sorted(
+        pod["spec"]["nodeName"]
+        for pod in case.get("pods", "--selector=app=litellm")["items"]
+        if "deletionTimestamp" not in pod["metadata"]
+    )
 
 
 # --- the daily restart

@@ -5,6 +5,7 @@ from __future__ import annotations
 import kubernetes_validate
 import pytest
 
+from synapse.plan.phases import GATEWAY, HIGHEST_BUILT, PHASES
 from tests.engine.conftest import Manifests
 from tests.engine.stack_case import Json
 
@@ -13,17 +14,25 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 # The oldest that the forge's prerequisites admit, the simulated forge's, and the newest there is.
 MINOR_VERSIONS = ("1.26", "1.35", "1.37")
 TRAEFIK = "traefik.io/"
-STACK_FILES = pytest.mark.parametrize("stack_file", ["Pulumi.forge.yaml", "Pulumi.sim.yaml"])
+FORGE, SIM = "Pulumi.forge.yaml", "Pulumi.sim.yaml"
+STACK_FILES = pytest.mark.parametrize("stack_file", [FORGE, SIM])
+BUILT = [phase.number for phase in PHASES if phase.built]
 
 
-@STACK_FILES
+@pytest.mark.parametrize(
+    ("stack_file", "phase"), [*((FORGE, phase) for phase in BUILT), (SIM, HIGHEST_BUILT)]
+)
 @pytest.mark.parametrize("version", MINOR_VERSIONS)
-def test_manifests_are_valid(manifests: Manifests, stack_file: str, version: str) -> None:
-    checked = [one for one in manifests(stack_file) if not one["apiVersion"].startswith(TRAEFIK)]
+def test_manifests_are_valid(
+    manifests: Manifests, stack_file: str, phase: int, version: str
+) -> None:
+    rendered = manifests(stack_file, phase)
+    checked = [one for one in rendered if not one["apiVersion"].startswith(TRAEFIK)]
     for manifest in checked:
         kubernetes_validate.validate(manifest, version, strict=True)
     kinds = {manifest["kind"] for manifest in checked}
-    assert {"Deployment", "Job", "CronJob", "NetworkPolicy", "PersistentVolumeClaim"} <= kinds
+    assert {"Deployment", "Job", "NetworkPolicy", "PersistentVolumeClaim"} <= kinds
+    assert ("CronJob" in kinds) is (phase >= GATEWAY)
 
 
 def test_validation_finds_a_wrong_field(manifests: Manifests) -> None:

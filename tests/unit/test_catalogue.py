@@ -190,6 +190,16 @@ def test_what_changed_between_versions() -> None:
     assert middle.kv_usage_metric == "vllm:kv_cache_usage_perc"
 
 
+def test_what_a_version_no_longer_reads_is_known_with_its_source() -> None:
+    gone = {one.name for one in CATALOGUE.vllm.release("0.14.0").withdrawn}
+    assert {"VLLM_ATTENTION_BACKEND", "VLLM_FLASH_ATTN_VERSION"} <= gone
+    earlier = {one.name for one in CATALOGUE.vllm.release("0.13.0").withdrawn}
+    assert "VLLM_ATTENTION_BACKEND" not in earlier
+    assert "--disable-log-requests" in earlier
+    assert CATALOGUE.vllm.release("0.9.2").withdrawn == ()
+    assert all(one.instead and len(one.source) > 10 for one in CATALOGUE.vllm.withdrawn)
+
+
 def test_versions_are_read_from_tags() -> None:
     assert parse_version("v0.20.2-cu129-ubuntu2404") == (0, 20, 2)
     assert parse_version("0.8.5.post1") == (0, 8, 5)

@@ -436,6 +436,24 @@ def test_the_quota_is_of_the_namespace_alone() -> None:
     assert plan().phase_plan(4).quota == plan().phase_plan(5).quota, "monitoring has its own"
 
 
+def test_the_quota_of_a_lower_phase_has_room_for_what_a_rollback_takes_down_last() -> None:
+    built = [plan().phase_plan(one.number).quota for one in phases.PHASES if one.built]
+    assert [quota.gpus for quota in built] == [0, 1, 1], "but for GPUs, which only the engine asks"
+    assert len({quota.model_copy(update={"gpus": 0}) for quota in built}) == 1
+
+
+def test_the_quota_bounds_what_pods_write_on_the_nodes_disk() -> None:
+    made = plan()
+    services = ("ollama", "vllm-inference", "litellm-proxy")
+    jobs = ("ollama-pull", "engine-pull", "kubectl-run", "litellm-restart")
+    assert made.phase_plan(3).quota.ephemeral_storage_gib == pytest.approx(
+        sum(
+            made.workload(name).pod.ephemeral_storage_gib * made.workload(name).pods
+            for name in (*services, *jobs)
+        )
+    )
+
+
 def test_quotas_never_shrink_with_the_phase() -> None:
     quotas = [phase.quota for phase in plan().phases]
     for before, after in pairwise(quotas):

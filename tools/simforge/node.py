@@ -18,6 +18,7 @@ class NodeSpec(BaseModel):
 
     cpu_cores: int = Field(default=32, gt=0)
     memory_gib: int = Field(default=196, gt=0)
+    ephemeral_storage_gib: int = Field(default=1000, gt=0)
     gpu_count: int = Field(default=1, ge=0)
     gpu_product: str = "NVIDIA-GeForce-RTX-5090"
     pods: int = Field(default=110, gt=0)

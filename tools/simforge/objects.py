@@ -50,6 +50,7 @@ def _node_status(node: NodeSpec) -> Manifest:
     capacity = {
         "cpu": str(node.cpu_cores),
         "memory": f"{node.memory_gib}Gi",
+        "ephemeral-storage": f"{node.ephemeral_storage_gib}Gi",
         "pods": str(node.pods),
         **({"nvidia.com/gpu": str(node.gpu_count)} if node.gpu_count else {}),
     }
