@@ -12,6 +12,8 @@ from pulumi_policy import PolicyPack
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from synapse_policy.pack import NAME, POLICIES
+from synapse_policy.read_once import read_once
 
 gc.enable()
+read_once()
 PolicyPack(NAME, list(POLICIES))

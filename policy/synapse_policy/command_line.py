@@ -36,7 +36,7 @@ _TOKENS = re.compile(r"(\d+(?:\.\d+)?)([kmgKMG]?)")
 class CommandLine:
     """The flags of one container, by their full names; of a repeated flag the last one holds."""
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str | None]) -> None:
         self._words = tuple(_split(_expanded(word, environment) for word in words))
         self._flags = dict(_flags(self._words))
 
@@ -81,13 +81,54 @@ class CommandLine:
         return None
 
     def names(self, program: str) -> bool:
-        """Whether a word that is no flag names this program."""
-        return any(program in word for word in self._words if not word.startswith("-"))
+        """Whether it starts this program: `vllm`, `/opt/bin/vllm`, `-m vllm.entrypoints…`.
+
+        A word that merely holds the name, such as a Service's address, does not count.
+        """
+        return any(
+            word == program
+            or word.startswith(f"{program}.")
+            or (word.startswith("/") and _is_script(word.rpartition("/")[2], program))
+            for word in self._words
+        )
+
+    def runs(self, program: str, command: str) -> bool:
+        """Whether it says `program command`, such as `ollama serve`."""
+        pairs = zip(self._words, self._words[1:], strict=False)
+        return any(one.rpartition("/")[2] == program and other == command for one, other in pairs)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return all words behind every occurrence of a flag that takes several values."""
+        found: list[str] = []
+        taking = False
+        for word in self._words:
+            flag, equals, value = word.partition("=")
+            if word.startswith("-"):
+                taking = _full_name(flag) == name
+                found += [value] if taking and equals else []
+            elif taking:
+                found.append(word)
+        return tuple(found)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All words, a shell's one string taken apart."""
+        return self._words
 
 
-def _expanded(word: str, environment: Mapping[str, str]) -> str:
+def _is_script(file: str, program: str) -> bool:
+    name, _, kind = file.partition(".")
+    return program in name and kind in ("", "sh", "py")
+
+
+def _expanded(word: str, environment: Mapping[str, str | None]) -> str:
     """Replace $(NAME) by its value, as the kubelet does."""
-    return _REFERENCE.sub(lambda found: environment.get(found[1], found[0]), word)
+
+    def value(found: re.Match[str]) -> str:
+        plain = environment.get(found[1])
+        return found[0] if plain is None else plain
+
+    return _REFERENCE.sub(value, word)
 
 
 def _split(words: Iterator[str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ _GIB = 2**30
 
 _MARGIN_GIB = 0.4
 """The rule for activations is out by at most 0.22 GiB in 90 % of 63 logs; about double."""
-_CONTEXT_GIB = 0.36
+CONTEXT_GIB = 0.36
 """The driver's context, in no engine's budget (nvidia-smi beside the 0.9.2 log on an A100)."""
 _GRAPHS_GIB_A_LAYER, _GRAPHS_LARGE_GIB_A_LAYER = 0.02, 0.026
 """CUDA graphs (0.19): 0.79 GiB at 48 layers on an A10G; with an H100's larger batches 0.81 at 28
@@ -173,7 +173,7 @@ def engine_sum(ask: EngineAsk, gpu_name: str) -> EngineSum:
     return EngineSum(
         fraction=fraction,
         gpu_gib=gpu_gib,
-        outside_gib=_CONTEXT_GIB + total_gib(beside),
+        outside_gib=CONTEXT_GIB + total_gib(beside),
         needs=tuple(sorted(needs, key=lambda line: -line.gib)),
     )
 

@@ -24,6 +24,19 @@ def gpu(name: str) -> "Gpu":
         raise UnreadableError(f"gpu.model {name!r}: {miss}") from miss
 
 
+def known_gpu(name: str) -> "Gpu | None":
+    """Return a GPU by its name or product label, if the catalogue knows it."""
+    try:
+        return _catalogue().gpu(name)
+    except LookupError:
+        return None
+
+
+def stock_engine_image() -> str:
+    """Return vLLM's own image as the catalogue pins it."""
+    return _catalogue().image("vllm").reference
+
+
 def engine_weights(name: str) -> "FoundFormat":
     """Return the model and format of a repository, or of the catalogue's own `model/format`."""
     try:

@@ -5,11 +5,11 @@ nothing about what a swap does later.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from synapse_policy import facts
-from synapse_policy.engine_sum import EngineAsk, EngineSum, engine_sum
+from synapse_policy.engine_sum import CONTEXT_GIB, EngineAsk, EngineSum, engine_sum
 from synapse_policy.plan_view import EngineView, PlanView, StateView
 from synapse_policy.reading import UnreadableError
 from synapse_policy.words import Addend
@@ -39,6 +39,7 @@ class State(NamedTuple):
     label: str
     phases: tuple[int, ...]
     shares: tuple[Share, ...]
+    name: str = ""
 
     @property
     def addends(self) -> tuple[Addend, ...]:
@@ -108,7 +109,7 @@ def states(plan: PlanView, shares: Mapping[str, Share]) -> list[State]:
 def stated(plan: PlanView, shares: Mapping[str, Share]) -> list[State]:
     """Return the plan's own states with these shares."""
     return [
-        State(f'state "{one.name}"', one.phases, tuple(_members(one, plan, shares)))
+        State(f'state "{one.name}"', one.phases, tuple(_members(one, plan, shares)), one.name)
         for one in plan.states
     ]
 
@@ -120,7 +121,9 @@ def _members(state: StateView, plan: PlanView, shares: Mapping[str, Share]) -> I
         if own is None:
             yield Share(member.workload, member.vram_gib, member.gpus)
         elif own.engine and plan.engine.sleep_mode and member.vram_gib < own.engine.share_gib:
-            yield Share(member.workload, member.vram_gib, member.gpus, "asleep")
+            # Its weights and cache are gone, and its process with the driver's context is not.
+            residue_gib = max(member.vram_gib, CONTEXT_GIB)
+            yield Share(member.workload, residue_gib, member.gpus, "asleep")
         elif own.engine:
             yield own._replace(gpus=max(own.gpus, member.gpus))
         else:
@@ -142,33 +145,28 @@ def derived(plan: PlanView, shares: Mapping[str, Share]) -> list[State]:
             sets = [(*ours, *old)]
         else:
             sets = [(one, *old) for one in ours] or [old]
-        found += [
-            State(f"{' and '.join(one.workload for one in members)} together", (phase,), members)
-            for members in sets
-            if members
-        ]
+        for members in filter(None, sets):
+            name = f"{' and '.join(one.workload for one in members)} together"
+            found.append(State(name, (phase,), members, name))
     return found
 
 
 class Way(NamedTuple):
-    """From one of the plan's states to another, by their names."""
+    """From one state to another, with what is taken on the way."""
 
-    source: str
-    target: str
+    source: State
+    target: State
     peak: State
 
 
-def ways(plan: PlanView, shares: Mapping[str, Share]) -> list[Way]:
+def ways(at_rest: Sequence[State]) -> list[Way]:
     """Return every way between two states of a phase or of neighbouring phases, with its peak.
 
     What leaves is gone before anything enters; what stays may already have the larger of its sizes.
     """
-    at_rest = [
-        (one.name, state) for one, state in zip(plan.states, stated(plan, shares), strict=True)
-    ]
     found = []
-    for leaving, source in at_rest:
-        for entering, target in at_rest:
+    for source in at_rest:
+        for target in at_rest:
             near = tuple(
                 phase
                 for phase in target.phases
@@ -181,8 +179,8 @@ def ways(plan: PlanView, shares: Mapping[str, Share]) -> list[Way]:
                 max(share, before.get(share.workload, share), key=lambda one: one.gib)
                 for share in target.shares
             )
-            label = f'transition "{leaving}" to "{entering}"'
-            found.append(Way(leaving, entering, State(label, near, entered)))
+            label = f'transition "{source.name}" to "{target.name}"'
+            found.append(Way(source, target, State(label, near, entered)))
     return found
 
 

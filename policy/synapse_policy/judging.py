@@ -1,10 +1,13 @@
-"""How a check becomes a mandatory rule that fails closed."""
+"""How a check becomes a rule of the pack: with its config, its exceptions, and failing closed."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeVar, overload
 
 from pulumi_policy import (
     EnforcementLevel,
+    PolicyResource,
     ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
@@ -12,8 +15,13 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 from pulumi_policy.proxy import UnknownValueError
+from pydantic import BaseModel
 
+from synapse_policy.exceptions import STACK, Desk, Subject, subject_of
 from synapse_policy.reading import UnreadableError
+from synapse_policy.rule_config import ConfigReader, NoSettings, config_schema
+
+STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 class Report(Protocol):
@@ -23,58 +31,247 @@ class Report(Protocol):
         """Report one violation."""
 
 
-ResourceCheck = Callable[[ResourceValidationArgs, Report], None]
-StackCheck = Callable[[StackValidationArgs, Report], None]
+class Scope(Enum):
+    """Where a rule judges."""
+
+    ANY = "any Pulumi Kubernetes program"
+    ROOT = "what lies below a Synapse root, and what shares its cluster"
+    BUDGET = (
+        "what lies below a Synapse root; in any other program where its settings name the machine"
+    )
 
 
-def resource_rule(name: str, description: str, check: ResourceCheck) -> ResourceValidationPolicy:
-    """Make a mandatory rule that judges one resource before it is created."""
+@dataclass(frozen=True)
+class About:
+    """What the page about a rule says of it beyond its name, description and severity."""
+
+    reason: str
+    """Why what it refuses does harm."""
+    cure: str
+    """What to do about a violation."""
+    settings: type[BaseModel]
+    """Its typed config; `exceptions` comes on top."""
+    traps: tuple[str, ...]
+    """What of the references or seeds it answers."""
+    scope: Scope
+
+
+class ResourceRule(ResourceValidationPolicy):
+    """Judges one resource before it is created."""
+
+    about: About
+
+
+class StackRule(StackValidationPolicy):
+    """Judges all resources of the stack together."""
+
+    about: About
+
+
+Rule = ResourceRule | StackRule
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+
+@overload
+def resource_rule(
+    *,
+    name: str,
+    description: str,
+    reason: str,
+    cure: str,
+    check: Callable[[ResourceValidationArgs, Report], None],
+    severity: EnforcementLevel = ...,
+    settings: None = ...,
+    traps: Sequence[str] = ...,
+    scope: Scope = ...,
+) -> ResourceRule: ...
+
+
+@overload
+def resource_rule(
+    *,
+    name: str,
+    description: str,
+    reason: str,
+    cure: str,
+    check: Callable[[ResourceValidationArgs, Report, SettingsT], None],
+    settings: type[SettingsT],
+    severity: EnforcementLevel = ...,
+    traps: Sequence[str] = ...,
+    scope: Scope = ...,
+) -> ResourceRule: ...
+
+
+def resource_rule(
+    *,
+    name: str,
+    description: str,
+    reason: str,
+    cure: str,
+    check: Callable[..., None],
+    severity: EnforcementLevel = EnforcementLevel.MANDATORY,
+    settings: type[BaseModel] | None = None,
+    traps: Sequence[str] = (),
+    scope: Scope = Scope.ANY,
+) -> ResourceRule:
+    """Make a rule that judges one resource before it is created.
+
+    Args:
+        name: kebab-case; what is refused or held.
+        description: What it holds, in one line.
+        reason: Why the opposite does harm.
+        cure: What to do about a violation.
+        check: Reports violations; gets the settings as well where there are any.
+        severity: What a violation does, unless the pack's config says otherwise.
+        settings: A frozen pydantic model with defaults: the rule's typed config.
+        traps: What of the references or seeds it answers.
+        scope: Where it judges.
+    """
+    about = About(reason, cure, settings or NoSettings, tuple(traps), scope)
+    bench = _Bench(name, about, with_settings=settings is not None)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        _closed(
+        bench.judge(
             f"{args.resource_type} {args.name!r}",
-            lambda: check(args, _optional_urn(report)),
+            args.get_config(),
             report,
+            at_stack=args.resource_type == STACK_TYPE,
+            subject_at=lambda _: subject_of(args.urn, args.resource_type, args.props),
+            check=lambda desk, *configured: check(args, desk, *configured),
         )
 
-    return ResourceValidationPolicy(
+    rule = ResourceRule(
         name=name,
         description=description,
         validate=validate,
-        enforcement_level=EnforcementLevel.MANDATORY,
+        enforcement_level=severity,
+        config_schema=config_schema(about.settings),
+        remediation_steps=cure,
     )
+    rule.about = about
+    return rule
 
 
-def stack_rule(name: str, description: str, check: StackCheck) -> StackValidationPolicy:
-    """Make a mandatory rule that judges all resources of the stack together."""
+@overload
+def stack_rule(
+    *,
+    name: str,
+    description: str,
+    reason: str,
+    cure: str,
+    check: Callable[[StackValidationArgs, Report], None],
+    severity: EnforcementLevel = ...,
+    settings: None = ...,
+    traps: Sequence[str] = ...,
+    scope: Scope = ...,
+) -> StackRule: ...
+
+
+@overload
+def stack_rule(
+    *,
+    name: str,
+    description: str,
+    reason: str,
+    cure: str,
+    check: Callable[[StackValidationArgs, Report, SettingsT], None],
+    settings: type[SettingsT],
+    severity: EnforcementLevel = ...,
+    traps: Sequence[str] = ...,
+    scope: Scope = ...,
+) -> StackRule: ...
+
+
+def stack_rule(
+    *,
+    name: str,
+    description: str,
+    reason: str,
+    cure: str,
+    check: Callable[..., None],
+    severity: EnforcementLevel = EnforcementLevel.MANDATORY,
+    settings: type[BaseModel] | None = None,
+    traps: Sequence[str] = (),
+    scope: Scope = Scope.ANY,
+) -> StackRule:
+    """Make a rule that judges all resources of the stack together; arguments as above."""
+    about = About(reason, cure, settings or NoSettings, tuple(traps), scope)
+    bench = _Bench(name, about, with_settings=settings is not None)
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        _closed("the stack", lambda: check(args, _optional_urn(report)), report)
+        bench.judge(
+            "the stack",
+            args.get_config(),
+            report,
+            at_stack=True,
+            subject_at=lambda urn: _subject_among(args.resources, urn),
+            check=lambda desk, *configured: check(args, desk, *configured),
+        )
 
-    return StackValidationPolicy(
+    rule = StackRule(
         name=name,
         description=description,
         validate=validate,
-        enforcement_level=EnforcementLevel.MANDATORY,
+        enforcement_level=severity,
+        config_schema=config_schema(about.settings),
+        remediation_steps=cure,
     )
+    rule.about = about
+    return rule
 
 
-def _optional_urn(report: ReportViolation) -> Report:
-    def with_optional_urn(message: str, urn: str | None = None) -> None:
-        report(message, urn)
-
-    return with_optional_urn
+def _subject_among(resources: Iterable[PolicyResource], urn: str | None) -> Subject:
+    found = next((one for one in resources if urn and one.urn == urn), None)
+    return subject_of(found.urn, found.resource_type, found.props) if found else STACK
 
 
-def _closed(subject: str, judge: Callable[[], None], report: ReportViolation) -> None:
-    """Report what cannot be judged: left to the SDK, an unknown value turns a rule advisory."""
-    try:
-        judge()
-    except UnknownValueError as unknown:
-        report(
-            f"{subject} cannot be judged: {unknown.message}, and an unproven value counts as a "
-            "violation; give it as a plain value, not as another resource's output",
-            None,
-        )
-    except UnreadableError as unreadable:
-        report(f"{subject} cannot be judged: {unreadable}", None)
+class _Bench:
+    """Where one rule judges: reads its config, calls its check, and reports what it finds."""
+
+    def __init__(self, rule: str, about: About, *, with_settings: bool) -> None:
+        self._rule = rule
+        self._about = about
+        self._config = ConfigReader(about.settings)
+        self._with_settings = with_settings
+        self._config_problem: str | None = None
+
+    def judge(
+        self,
+        label: str,
+        config: object,
+        report: ReportViolation,
+        *,
+        at_stack: bool,
+        subject_at: Callable[[str | None], Subject],
+        check: Callable[..., None],
+    ) -> None:
+        """Judge one subject. Whatever goes wrong is a violation: the rule fails closed.
+
+        Left to the SDK, an unknown value would turn a mandatory rule advisory.
+        """
+        read = self._config.read(config)
+        if isinstance(read, str):
+            if at_stack or read != self._config_problem:  # else it has been said
+                self._config_problem = read
+                report(f"the config of rule {self._rule!r} is invalid: {read}", None)
+            return
+        desk = Desk(self._rule, read.exceptions, report, subject_at, self._with_words)
+        if at_stack:
+            desk.report_expired()
+        try:
+            check(desk, *((read.settings,) if self._with_settings else ()))
+        except UnknownValueError as unknown:
+            desk(
+                f"{label} cannot be judged: {unknown.message}, and an unproven value counts as a "
+                "violation; give it as a plain value, not as another resource's output"
+            )
+        except UnreadableError as unreadable:
+            desk(f"{label} cannot be judged: {unreadable}")
+        except Exception as problem:  # noqa: BLE001  a rule that breaks refuses, without traceback
+            desk(
+                f"{label} cannot be judged: the rule itself failed with {problem!r}, which is a "
+                "fault of the pack; report it with the resource"
+            )
+
+    def _with_words(self, message: str) -> str:
+        return f"{message}\n  why: {self._about.reason}\n  cure: {self._about.cure}"

@@ -3,32 +3,73 @@
 from collections.abc import Sequence
 from typing import Final
 
-from pulumi_policy import Policy
-
+from synapse_policy.judging import Rule
 from synapse_policy.rules import (
+    admin_routes,
     disk,
     engine_fits,
+    engine_image,
+    engine_startup,
+    exceptions_in_use,
+    gateway_restart,
+    gateway_survives,
     gpu_count,
+    gpu_recreate,
+    https_only,
+    images,
+    network_policies,
     ollama_fits,
+    ollama_on_cpu,
+    own_namespace,
     plan_agrees,
+    pod_security,
+    probes,
+    prometheus_retention,
     pull_policy,
     ram,
-    service_name,
+    resources_set,
+    secrets_in_clear,
+    service_env,
+    sleep_mode,
+    speech_in_engine,
+    volumes_protected,
     vram,
     workloads_agree,
+    xtts_licence,
 )
 
 NAME: Final = "synapse"
 
-POLICIES: Final[Sequence[Policy]] = (
+POLICIES: Final[Sequence[Rule]] = (
     *vram.RULES,
     *gpu_count.RULES,
     *ram.RULES,
     *disk.RULES,
     *engine_fits.RULES,
     *ollama_fits.RULES,
-    *service_name.RULES,
+    *images.RULES,
+    *engine_image.RULES,
+    *engine_startup.RULES,
+    *speech_in_engine.RULES,
+    *sleep_mode.RULES,
+    *gpu_recreate.RULES,
+    *ollama_on_cpu.RULES,
+    *xtts_licence.RULES,
+    *resources_set.RULES,
+    *volumes_protected.RULES,
+    *prometheus_retention.RULES,
+    *service_env.RULES,
+    *probes.RULES,
+    *gateway_survives.RULES,
+    *gateway_restart.RULES,
+    *own_namespace.RULES,
+    *https_only.RULES,
+    *admin_routes.RULES,
+    *secrets_in_clear.RULES,
+    *pod_security.RULES,
+    *network_policies.RULES,
     *pull_policy.RULES,
     *plan_agrees.RULES,
     *workloads_agree.RULES,
+    *exceptions_in_use.RULES,  # the last: it reports what the others let pass
 )

@@ -30,6 +30,7 @@ class WorkloadView(_View):
 
     name: str
     kind: str
+    namespace: str
     phases: tuple[int, ...]
     replicas: int
     surge: int
@@ -159,6 +160,7 @@ class PlanView(_View):
     """The plan, as far as the pack checks it."""
 
     phase: int
+    namespace: str
     node: NodeView
     gpu: GpuView
     workloads: tuple[WorkloadView, ...]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from synapse_policy import agreement
 from synapse_policy.ollama_sum import OllamaAsk, loaded
 from synapse_policy.plan_view import OllamaView, PlanView, WorkloadView
 from synapse_policy.words import Addend, total_gib
@@ -64,6 +65,11 @@ def ollama_ask(ollama: OllamaView) -> OllamaAsk:
 def ollama_gib(ollama: OllamaView) -> float:
     """Return what Ollama's loaded models take by the pack's own sum."""
     return total_gib(loaded([model.tag for model in ollama.models], ollama_ask(ollama)))
+
+
+def loaded_tolerance_gib(ollama: OllamaView) -> float:
+    """Return by how much two honest estimates of all loaded models may differ."""
+    return agreement.ollama_tolerance_gib(ollama_gib(ollama)) * ollama.max_loaded_models
 
 
 def planned_gib(plan: PlanView, workload: WorkloadView) -> float:

@@ -6,6 +6,8 @@ every function here touches only what it was asked for.
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pulumi_policy.proxy import UnknownValueError
+
 Props = Mapping[str, object]
 
 
@@ -36,6 +38,26 @@ def texts(props: Props, key: str) -> tuple[str, ...]:
     return tuple(str(value) for value in _list(props, key))
 
 
+def known_texts(props: Props, key: str) -> tuple[str, ...]:
+    """Return the strings of the list under `key` that are known; for recognising, not judging."""
+    return tuple(str(value) for value in _known(props, key))
+
+
+def known_children(props: Props, key: str) -> Iterator[Props]:
+    """Yield the mappings of the list under `key` that are known; for recognising, not judging."""
+    for value in _known(props, key):
+        if isinstance(value, Mapping):
+            yield value
+
+
+def known_text(props: Props, key: str) -> str | None:
+    """Return the string under `key`; None for an unknown one, for recognising, not judging."""
+    try:
+        return text(props, key)
+    except (UnknownValueError, UnreadableError):
+        return None
+
+
 def text(props: Props, key: str) -> str | None:
     """Return the string under `key`, or None."""
     value = props.get(key)
@@ -59,6 +81,20 @@ def plain(value: object) -> object:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(value[index]) for index in range(len(value))]
     return value
+
+
+def _known(props: Props, key: str) -> Iterator[object]:
+    try:
+        value = props.get(key)
+    except UnknownValueError:
+        return
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return
+    for index in range(len(value)):
+        try:
+            yield value[index]
+        except UnknownValueError:
+            continue
 
 
 def _list(props: Props, key: str) -> Iterator[object]:

@@ -8,11 +8,28 @@ from synapse_policy.plan_view import PlanView
 from synapse_policy.reading import UnreadableError
 from synapse_policy.workload import VRAM_ANNOTATION, Workload
 
+_DEVICES = "NVIDIA_VISIBLE_DEVICES"
+_NO_DEVICES = ("void", "none", "")
+_WATCHERS = ("dcgm-exporter", "k8s-device-plugin", "gpu-feature-discovery", "node-exporter")
+"""Images that look at a GPU and compute nothing on it."""
+
 
 def on_gpu(workload: Workload) -> bool:
-    """Whether it takes of the GPU: by its claim, by what it runs, or by what it says."""
+    """Whether it takes of the GPU: by its claim, what it runs, what it says, or what it sees."""
     return bool(
-        workload.gpus or workload.engine or workload.annotation(VRAM_ANNOTATION) is not None
+        workload.gpus
+        or workload.engine
+        or workload.annotation(VRAM_ANNOTATION) is not None
+        or _sees_a_gpu(workload)
+    )
+
+
+def _sees_a_gpu(workload: Workload) -> bool:
+    """Whether a container asks the container runtime for a GPU past the scheduler's count."""
+    return any(
+        one.setting(_DEVICES, "").strip() not in _NO_DEVICES
+        for one in workload.containers
+        if _DEVICES in one.environment and one.program not in _WATCHERS
     )
 
 
@@ -28,16 +45,20 @@ def engine_ask(workload: Workload, plan: PlanView) -> EngineAsk | None:
 
 
 def share_of(workload: Workload, plan: PlanView) -> Share:
-    """Return the share of one pod.
+    """Return the share of one pod on the plan's GPU; raises as below."""
+    return share_on(workload, engine_ask(workload, plan), plan.gpu.model)
+
+
+def share_on(workload: Workload, ask: EngineAsk | None, gpu_model: str) -> Share:
+    """Return the share of one pod on a GPU of the catalogue.
 
     Raises:
         UnreadableError: neither flags nor annotation tell it.
     """
     said = workload.annotation(VRAM_ANNOTATION)
     said_gib = None if said is None else _gib(workload, said)
-    ask = engine_ask(workload, plan)
     if ask is not None:
-        share = engine_share(workload.name, workload.gpus, engine_sum(ask, plan.gpu.model))
+        share = engine_share(workload.name, workload.gpus, engine_sum(ask, gpu_model))
         return share._replace(gib=max(share.gib, said_gib or 0.0))
     if said_gib is None:
         raise UnreadableError(
@@ -48,8 +69,25 @@ def share_of(workload: Workload, plan: PlanView) -> Share:
 
 
 def shares_of(workloads: Sequence[Workload], plan: PlanView) -> dict[str, Share]:
-    """Return the shares of all that are on the GPU."""
-    return {one.name: share_of(one, plan) for one in workloads if on_gpu(one)}
+    """Return the shares of all that are on the GPU: of all pods that may exist at once.
+
+    A second workload of one name, in another namespace or of another kind, is none of the plan's.
+    """
+    found: dict[str, Share] = {}
+    for one in workloads:
+        if on_gpu(one):
+            key = one.name if one.name not in found else one.label
+            found[key] = _of_all_pods(share_of(one, plan), one.pods)._replace(workload=key)
+    return found
+
+
+def _of_all_pods(share: Share, pods: int) -> Share:
+    if pods <= 1:
+        return share
+    words = f"{share.words} {share.gib:.2f}" if share.words else f"{share.gib:.2f}"
+    return share._replace(
+        gib=pods * share.gib, gpus=pods * share.gpus, words=f"{words} × {pods} pods =", engine=None
+    )
 
 
 def _gib(workload: Workload, said: str) -> float:

@@ -1,16 +1,17 @@
 """The resources of a stack that share the root's machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidationArgs
 
 from synapse_policy import quantity
+from synapse_policy.objects import objects_of, workloads_in
 from synapse_policy.plan_view import PlanView
 from synapse_policy.reading import Props, UnreadableError, child, children
 from synapse_policy.root import is_below_root, plan_for, root_in
-from synapse_policy.workload import Workload, brings_pods, kind_of, metadata_name
+from synapse_policy.workload import Workload, brings_pods, metadata_name
 
 
 @dataclass(frozen=True)
@@ -33,30 +34,28 @@ class Stack:
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """All that bring pods, their owners' copies left out."""
-        return tuple(
-            Workload(one.resource_type, one.name, one.urn, one.props)
-            for one in self.resources
-            if brings_pods(one.resource_type)
-            and kind_of(one.resource_type) != "PodTemplate"
-            and not one.resource_type.endswith("Patch")
-        )
+        return workloads_of(self.resources)
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
         """All volume claims, those of StatefulSets included."""
-        return tuple(self._claims())
+        return tuple(claims_of(self.resources))
 
-    def _claims(self) -> Iterator[Claim]:
-        for one in self.resources:
-            kind = kind_of(one.resource_type)
-            if kind == "PersistentVolumeClaim":
-                name = metadata_name(one.props, one.name)
-                yield Claim(name, one.urn, storage_gib(name, one.props))
-            elif kind == "StatefulSet":
-                owner = Workload(one.resource_type, one.name, one.urn, one.props)
-                for template in children(child(one.props, "spec"), "volumeClaimTemplates"):
-                    name = f"{metadata_name(template, 'volume')}-{owner.name}"
-                    yield Claim(name, one.urn, storage_gib(name, template) * owner.replicas)
+
+def workloads_of(resources: Iterable[PolicyResource]) -> tuple[Workload, ...]:
+    """Return all that bring pods, their owners' copies left out."""
+    return tuple(workload for _, workload in workloads_in(objects_of(resources)))
+
+
+def claims_of(resources: Iterable[PolicyResource]) -> Iterator[Claim]:
+    """Yield all volume claims, those of StatefulSets included."""
+    for one in objects_of(resources):
+        if one.kind == "PersistentVolumeClaim":
+            yield Claim(one.name, one.urn, storage_gib(one.name, one.props))
+        elif one.kind == "StatefulSet" and one.workload is not None:
+            for template in children(one.spec, "volumeClaimTemplates"):
+                name = f"{metadata_name(template, 'volume')}-{one.name}"
+                yield Claim(name, one.urn, storage_gib(name, template) * one.workload.replicas)
 
 
 def storage_gib(name: str, props: Props) -> float:

@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from pulumi_policy.proxy import UnknownValueError
+
 from synapse_policy import quantity
 from synapse_policy.containers import Container, pod_gib, pod_gpus
 from synapse_policy.reading import Props, UnreadableError, child, children, number, text
+from synapse_policy.root import is_below_root
+from synapse_policy.selectors import labels_in
 
 VRAM_ANNOTATION = "synapse/vram-gib"
 MODEL_ANNOTATION = "synapse/model"
@@ -25,6 +29,7 @@ _POD_SPECS = {
     "Job": _TEMPLATE,
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
 }
+_PATCH = "Patch"
 _SERVING = ("ReplicationController", "ReplicaSet", "Deployment", "StatefulSet")
 _DEFAULT_SURGE = "25%"
 
@@ -33,12 +38,17 @@ def kind_of(resource_type: str) -> str | None:
     """Return the kind of `kubernetes:apps/v1:Deployment`; None for what is not Kubernetes'."""
     if not resource_type.startswith("kubernetes:"):
         return None
-    return resource_type.rpartition(":")[2].removesuffix("Patch")
+    return resource_type.rpartition(":")[2].removesuffix(_PATCH)
 
 
 def brings_pods(resource_type: str) -> bool:
     """Whether resources of this type hold a pod's spec."""
     return kind_of(resource_type) in _POD_SPECS
+
+
+def is_patch(resource_type: str) -> bool:
+    """Whether it changes a part of an object: what it leaves out may stand in the object."""
+    return resource_type.endswith(_PATCH)
 
 
 def metadata_name(props: Props, resource_name: str) -> str:
@@ -59,6 +69,16 @@ class Workload:
     def kind(self) -> str:
         """Its kind in Kubernetes."""
         return kind_of(self.resource_type) or self.resource_type
+
+    @property
+    def is_patch(self) -> bool:
+        """Whether what it leaves out may stand in the object that it changes."""
+        return is_patch(self.resource_type)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether its pods stay: a Job's end when their work is done."""
+        return self.kind not in ("Job", "CronJob")
 
     @cached_property
     def name(self) -> str:
@@ -92,6 +112,22 @@ class Workload:
         """Containers that run before those, and sidecars."""
         return tuple(Container(props) for props in children(self.pod_spec, "initContainers"))
 
+    @cached_property
+    def all_containers(self) -> tuple[Container, ...]:
+        """All of them, those included that are put into a running pod."""
+        ephemeral = children(self.pod_spec, "ephemeralContainers")
+        return (*self.init_containers, *self.containers, *(Container(one) for one in ephemeral))
+
+    @cached_property
+    def pod_labels(self) -> dict[str, str]:
+        """The labels of its pods."""
+        return labels_in(child(self._pod_owner, "metadata"))
+
+    @cached_property
+    def pod_annotations(self) -> dict[str, str]:
+        """The annotations of its pods."""
+        return labels_in(child(self._pod_owner, "metadata"), "annotations")
+
     def annotation(self, name: str) -> str | None:
         """Return an annotation of the pods, or of the object itself."""
         for owner in (self._pod_owner, self.props):
@@ -116,6 +152,9 @@ class Workload:
     @property
     def recreates(self) -> bool:
         """Whether a rollout removes the old pod before the new one is started."""
+        if self.kind == "DaemonSet":
+            most = child(child(child(self.props, "spec"), "updateStrategy"), "rollingUpdate")
+            return quantity.amount(str(most.get("maxSurge") or 0).removesuffix("%")) == 0
         if self.kind != "Deployment":
             return True  # a StatefulSet, a Job or a Pod never has two of the same
         return text(self._strategy, "type") == "Recreate" or self.surge == 0
@@ -156,18 +195,63 @@ class Workload:
             raise UnreadableError(f"{self.label}: {problem}") from None
 
     @cached_property
-    def engine(self) -> Container | None:
-        """The container that runs vLLM or SGLang as a server; a Job only downloads for it."""
-        if self.kind in ("Job", "CronJob"):
-            return None
-        return next((one for one in self.containers if one.engine), None)
+    def readable_containers(self) -> tuple[Container, ...]:
+        """All containers, to recognise what they run.
+
+        Below a root, containers that are unknown raise. In anybody else's program they are passed
+        over here, as a rule speaks there only where it is sure.
+        """
+        try:
+            return self.all_containers
+        except UnknownValueError:
+            if is_below_root(self.urn):
+                raise
+            return ()
 
     @cached_property
+    def engines(self) -> tuple[Container, ...]:
+        """The containers that serve with vLLM or SGLang; unknown values as above.
+
+        A Job only downloads for them.
+        """
+        if not self.is_served:
+            return ()
+        if is_below_root(self.urn):
+            return tuple(one for one in self._running if one.engine)
+        readable = self._running if self.readable_containers else ()
+        return tuple(one for one in readable if one.recognised_engine)
+
+    @property
+    def _running(self) -> tuple[Container, ...]:
+        """The containers that run as long as the pod, sidecars included."""
+        return (*self.containers, *(one for one in self.init_containers if one.stays))
+
+    @property
+    def engine(self) -> Container | None:
+        """The container that runs vLLM or SGLang as a server.
+
+        Raises:
+            UnreadableError: there are several, which no sum over workloads tells apart.
+        """
+        if len(self.engines) > 1:
+            names = " and ".join(repr(one.name) for one in self.engines)
+            raise UnreadableError(
+                f"{self.label} runs several engines in a pod, {names}; give each a Deployment of "
+                "its own"
+            )
+        return self.engines[0] if self.engines else None
+
+    @cached_property
+    def ollamas(self) -> tuple[Container, ...]:
+        """The containers that run Ollama, a Job's that pulls included; unknown values as above."""
+        if is_below_root(self.urn):
+            return tuple(one for one in self.all_containers if one.ollama)
+        return tuple(one for one in self.readable_containers if one.recognised_ollama)
+
+    @property
     def ollama(self) -> Container | None:
         """The container that serves with Ollama; a Job only pulls for it."""
-        if self.kind in ("Job", "CronJob"):
-            return None
-        return next((one for one in self.containers if one.ollama), None)
+        return self.ollamas[0] if self.is_served and self.ollamas else None
 
     @property
     def ollama_tags(self) -> tuple[str, ...]:

@@ -3,14 +3,28 @@
 import copy
 from typing import Any
 
-NAMESPACE = "llm-infra"
+from tests.policy.forge_guards import NAMESPACE, Json
+from tests.policy.forge_objects import REPOSITORY, engine, gateway, ollama, resources, stt, tts
+
+__all__ = [
+    "NAMESPACE",
+    "REPOSITORY",
+    "Json",
+    "engine",
+    "gateway",
+    "ollama",
+    "plan",
+    "resources",
+    "state",
+    "stt",
+    "tts",
+]
+
 TOTAL_GIB = 31.36
 SHARE_GIB = 0.75 * TOTAL_GIB
 OUTSIDE_GIB = 1.3
 ENGINE_GIB = SHARE_GIB + OUTSIDE_GIB
 OLLAMA_RAM_GIB = 13.0
-REPOSITORY = "hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4"
-Json = dict[str, Any]
 
 
 def _workload(name: str, kind: str, since: int, request: float, limit: float, **more: Any) -> Json:
@@ -165,153 +179,5 @@ def plan(phase: int = 3) -> Json:
                 ],
                 "needs_gib": 8.2,
             },
-        }
-    )
-
-
-def _sized(request: str, limit: str, **limits: str) -> Json:
-    return {"requests": {"memory": request, **limits}, "limits": {"memory": limit, **limits}}
-
-
-def _pod(container: Json, claim: str | None = None, **more: Any) -> Json:
-    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}] if claim else []
-    one = {"imagePullPolicy": "IfNotPresent"} | container
-    return {"containers": [one], "volumes": volumes} | more
-
-
-def _env(**values: str) -> list[Json]:
-    return [{"name": name, "value": value} for name, value in values.items()]
-
-
-def _deployment(name: str, pod: Json, replicas: int = 1, **spec: Any) -> Json:
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": name}},
-        "spec": {
-            "replicas": float(replicas),
-            "strategy": {"type": "Recreate"},
-            "template": {"metadata": {"labels": {"app": name}}, "spec": pod},
-        }
-        | spec,
-    }
-
-
-def _job(name: str, pod: Json, model: str) -> Json:
-    return {
-        "metadata": {"name": name, "annotations": {"synapse/model": model}},
-        "spec": {"template": {"spec": pod | {"restartPolicy": "Never"}}},
-    }
-
-
-def _claim(name: str, size: str) -> Json:
-    return {
-        "metadata": {"name": name},
-        "spec": {"resources": {"requests": {"storage": size}}},
-    }
-
-
-def _service(name: str) -> Json:
-    return {"metadata": {"name": name}, "spec": {"ports": [{"port": 8000.0}]}}
-
-
-def ollama() -> Json:
-    container = {
-        "name": "ollama",
-        "image": "docker.io/ollama/ollama:0.12.0",
-        "env": _env(
-            OLLAMA_MAX_LOADED_MODELS="2", OLLAMA_NUM_PARALLEL="2", OLLAMA_CONTEXT_LENGTH="8192"
-        ),
-        "resources": _sized("32Gi", "96Gi"),
-    }
-    made = _deployment("ollama", _pod(container, "ollama-models"))
-    made["metadata"]["annotations"] = {"synapse/models": "llama3.2:3b,llama3.1:8b"}
-    return made
-
-
-def engine() -> Json:
-    container = {
-        "name": "vllm",
-        "image": "registry.arunlabs.com/vllm-rtx5090:v0.20.2",
-        "command": ["python3", "-m", "vllm.entrypoints.openai.api_server"],
-        "args": [
-            f"--model={REPOSITORY}",
-            "--gpu-memory-utilization=0.75",
-            "--max-model-len",
-            "8192",
-            "--kv-cache-dtype=auto",
-        ],
-        "resources": _sized("20Gi", "32Gi", **{"nvidia.com/gpu": "1"}),
-    }
-    return _deployment("vllm-inference", _pod(container, "huggingface-cache"))
-
-
-def tts() -> Json:
-    container = {
-        "name": "coqui",
-        "image": "ghcr.io/idiap/coqui-tts:v0.27.2",
-        "resources": _sized("8Gi", "12Gi", **{"nvidia.com/gpu": "1"}),
-    }
-    made = _deployment("coqui-tts", _pod(container), replicas=0)
-    made["spec"]["template"]["metadata"]["annotations"] = {"synapse/vram-gib": "12"}
-    return made
-
-
-def gateway() -> Json:
-    container = {
-        "name": "litellm",
-        "image": "ghcr.io/berriai/litellm:v1.80.0",
-        "resources": _sized("2Gi", "4Gi"),
-    }
-    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1.0, "maxUnavailable": 0.0}}
-    return _deployment("litellm-proxy", _pod(container), replicas=2, strategy=rolling)
-
-
-def resources(phase: int = 3) -> dict[str, tuple[str, Json]]:
-    """Every resource that the pack judges, by its Pulumi name: type token and properties."""
-    pull = {"name": "pull", "image": "docker.io/ollama/ollama:0.12.0", "command": ["sh", "-c", "x"]}
-    pull["resources"] = _sized("512Mi", "1Gi")  # type: ignore[assignment]  # a JSON object
-    fetch = {"name": "pull", "image": "registry.arunlabs.com/vllm-rtx5090:v0.20.2"}
-    fetch["resources"] = _sized("512Mi", "2Gi")  # type: ignore[assignment]
-    kubectl = {"name": "restart", "image": "kubectl:1.35", "resources": _sized("64Mi", "256Mi")}
-    cron = {"jobTemplate": {"spec": {"template": {"spec": _pod(kubectl)}}}}
-    by_phase: dict[int, dict[str, tuple[str, Json]]] = {
-        1: {
-            "models": ("core/v1:PersistentVolumeClaim", _claim("ollama-models", "200Gi")),
-            "cache": ("core/v1:PersistentVolumeClaim", _claim("huggingface-cache", "100Gi")),
-            "ollama": ("apps/v1:Deployment", ollama()),
-            "ollama-service": ("core/v1:Service", _service("ollama")),
-            "pull-3b": (
-                "batch/v1:Job",
-                _job("ollama-pull-llama3-2-3b", _pod(pull, "ollama-models"), "llama3.2:3b"),
-            ),
-            "pull-8b": (
-                "batch/v1:Job",
-                _job("ollama-pull-llama3-1-8b", _pod(pull, "ollama-models"), "llama3.1:8b"),
-            ),
-        },
-        2: {
-            "engine": ("apps/v1:Deployment", engine()),
-            "engine-service": ("core/v1:Service", _service("vllm-inference")),
-            "fetch": (
-                "batch/v1:Job",
-                _job("engine-pull", _pod(fetch, "huggingface-cache"), REPOSITORY),
-            ),
-        },
-        3: {
-            "gateway": ("apps/v1:Deployment", gateway()),
-            "restart": (
-                "batch/v1:CronJob",
-                {"metadata": {"name": "litellm-restart"}, "spec": cron},
-            ),
-        },
-        4: {"tts": ("apps/v1:Deployment", tts())},
-    }
-    return copy.deepcopy(
-        {
-            name: (f"kubernetes:{token}", made)
-            for since, group in by_phase.items()
-            if since <= phase
-            for name, (token, made) in group.items()
         }
     )

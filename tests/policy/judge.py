@@ -15,6 +15,7 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
+from synapse_policy.judging import STACK_TYPE
 from synapse_policy.pack import POLICIES
 
 from tests.policy.forge import Json
@@ -23,6 +24,8 @@ UNKNOWN = UNKNOWN_STRING_VALUE
 ROOT_TYPE = "synapse:stack:Synapse"
 _STACK = "urn:pulumi:dev::synapse::"
 Resources = Mapping[str, tuple[str, Json]]
+Config = Mapping[str, Json]
+"""Settings by rule, as the engine hands them over."""
 
 
 class Violation(NamedTuple):
@@ -32,7 +35,8 @@ class Violation(NamedTuple):
 
 
 def _options() -> PolicyResourceOptions:
-    return PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
+    """As our program gives them where they matter: protected, and patient with an engine."""
+    return PolicyResourceOptions(True, [], None, [], PolicyCustomTimeouts(2400, 2400, 0), [])
 
 
 def _urn(resource_type: str, name: str, below_root: bool) -> str:
@@ -41,10 +45,35 @@ def _urn(resource_type: str, name: str, below_root: bool) -> str:
 
 
 def judge_resource(
-    resource_type: str, props: Json, name: str = "it", *, below_root: bool = True
+    resource_type: str,
+    props: Json,
+    name: str = "it",
+    *,
+    below_root: bool = True,
+    config: Config | None = None,
 ) -> list[Violation]:
-    """What the resource rules say of one resource."""
-    below = below_root and resource_type != ROOT_TYPE
+    """What the resource rules say of one resource, with the pack's config by rule."""
+    found: list[Violation] = []
+    for rule in POLICIES:
+        if isinstance(rule, ResourceValidationPolicy):
+            settings = (config or {}).get(rule.name)
+            found += judge_by(
+                rule, resource_type, props, name, below_root=below_root, settings=settings
+            )
+    return found
+
+
+def judge_by(
+    rule: ResourceValidationPolicy,
+    resource_type: str,
+    props: Json,
+    name: str = "it",
+    *,
+    below_root: bool = True,
+    settings: Json | None = None,
+) -> list[Violation]:
+    """What one rule says of one resource."""
+    below = below_root and resource_type not in (ROOT_TYPE, STACK_TYPE)
     args = ResourceValidationArgs(
         resource_type,
         unknown_checking_proxy(props),
@@ -52,11 +81,10 @@ def judge_resource(
         name,
         _options(),
         None,
+        settings,
     )
     found: list[Violation] = []
-    for rule in POLICIES:
-        if isinstance(rule, ResourceValidationPolicy):
-            rule.validate(args, _collect(rule, found))
+    rule.validate(args, _collect(rule, found))
     return found
 
 
@@ -73,7 +101,11 @@ def judge_root(plan: Json) -> list[Violation]:
 
 
 def judge_stack(
-    resources: Resources, *, root: bool = True, outside: Resources | None = None
+    resources: Resources,
+    *,
+    root: bool = True,
+    outside: Resources | None = None,
+    config: Config | None = None,
 ) -> list[Violation]:
     """What the stack rules say, after a root was judged that carried the plan."""
     shown = [_shown(name, *one, below_root=root) for name, one in resources.items()]
@@ -83,7 +115,8 @@ def judge_stack(
     found: list[Violation] = []
     for rule in POLICIES:
         if isinstance(rule, StackValidationPolicy):
-            rule.validate(StackValidationArgs(shown), _collect(rule, found))
+            args = StackValidationArgs(shown, (config or {}).get(rule.name))
+            rule.validate(args, _collect(rule, found))
     return found
 
 

@@ -1,7 +1,7 @@
 """RAM, disk, and Ollama within its limit."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.policy import forge
@@ -215,6 +215,7 @@ def test_deployed_claims_beyond_the_storage_are_refused() -> None:
     assert "> 1000.00 GiB" in said(judge_stack(there), "disk-deployed")
 
 
+@settings(deadline=None)
 @given(limits=st.lists(st.floats(0, 120), min_size=1, max_size=6), node=st.floats(30, 400))
 def test_no_set_of_limits_beyond_the_node_passes(limits: list[float], node: float) -> None:
     made = plan()

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from pulumi_policy import ResourceValidationArgs, StackValidationArgs
 
+from synapse_policy.budgets import DiskBudget
+from synapse_policy.elsewhere import judge_claims
 from synapse_policy.files import FULL_FRACTION, deployed_files, planned_files
-from synapse_policy.judging import Report, resource_rule, stack_rule
+from synapse_policy.judging import Report, Scope, resource_rule, stack_rule
 from synapse_policy.plan_view import PlanView
 from synapse_policy.root import is_below_root, is_root, plan_for, plan_in
 from synapse_policy.stack import stack_of, storage_gib
@@ -29,10 +31,11 @@ def check_resource(args: ResourceValidationArgs, report: Report) -> None:
                 _judge_files(name, size_gib, planned_files(volume, plan), report)
 
 
-def check_stack(args: StackValidationArgs, report: Report) -> None:
+def check_stack(args: StackValidationArgs, report: Report, budget: DiskBudget) -> None:
     """Judge the deployed claims by the models that the workloads on them name."""
     stack = stack_of(args)
     if stack is None:
+        judge_claims(args, budget, report)
         return
     for claim in stack.claims:
         files = deployed_files(claim.name, stack.workloads)
@@ -61,13 +64,22 @@ def _judge_claims(plan: PlanView, claims: Iterable[Addend], report: Report) -> N
 
 RULES = (
     resource_rule(
-        "disk",
-        "The models of each volume fit it with headroom, and all volumes fit the storage.",
-        check_resource,
+        name="disk",
+        description=(
+            "The models of each volume fit it with headroom, and all volumes fit the storage."
+        ),
+        reason="A download that fills its volume fails half way, and the model does not start.",
+        cure="Make the volume larger, or drop a model.",
+        check=check_resource,
+        scope=Scope.ROOT,
     ),
     stack_rule(
-        "disk-deployed",
-        "The models that the deployed workloads name fit the claims that they mount.",
-        check_stack,
+        name="disk-deployed",
+        description="The models that the deployed workloads name fit the claims that they mount.",
+        reason="A download that fills its volume fails half way, and the model does not start.",
+        cure="Make the claim larger, or drop a model.",
+        check=check_stack,
+        settings=DiskBudget,
+        scope=Scope.BUDGET,
     ),
 )

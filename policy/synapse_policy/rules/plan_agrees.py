@@ -15,10 +15,10 @@ from synapse_policy.gpu_states import (
     stated,
     ways,
 )
-from synapse_policy.judging import Report, resource_rule
+from synapse_policy.judging import Report, Scope, resource_rule
 from synapse_policy.ollama_sum import model_gib
 from synapse_policy.plan_view import PlanView
-from synapse_policy.ram_sets import OLLAMA, ollama_ask, ollama_gib, ram_sums
+from synapse_policy.ram_sets import OLLAMA, loaded_tolerance_gib, ollama_ask, ollama_gib, ram_sums
 from synapse_policy.root import is_root, plan_in
 from synapse_policy.words import total_gib
 
@@ -103,16 +103,15 @@ def _states(plan: PlanView, comparison: Comparison) -> None:
 def _transitions(plan: PlanView, comparison: Comparison) -> None:
     shares = planned_shares(plan)
     said = {(one.source, one.target): one.peak_gib for one in plan.transitions}
-    phases = {one.name: set(one.phases) for one in plan.states}
     rests_gib = {one.name: one.sum_gib for one in plan.states}
-    for way in ways(plan, shares):
-        peak_gib = said.get((way.source, way.target))
+    for way in ways(stated(plan, shares)):
+        peak_gib = said.get((way.source.name, way.target.name))
         if peak_gib is None:
-            if phases[way.source] & phases[way.target]:
+            if set(way.source.phases) & set(way.target.phases):
                 comparison.missing(way.peak.label)
             continue
         # A plan may count the source at rest as a part of the way.
-        own_gib = max(total_gib(way.peak.addends), rests_gib[way.source])
+        own_gib = max(total_gib(way.peak.addends), rests_gib[way.source.name])
         tolerance_gib = _sum_tolerance_gib(plan, way.peak)
         comparison.figures(f"{way.peak.label} peak_gib", peak_gib, own_gib, tolerance_gib)
 
@@ -127,12 +126,11 @@ def _ollama(plan: PlanView, comparison: Comparison) -> None:
         comparison.figures(f"{model.tag} ram_gib", model.ram_gib, own_gib, tolerance_gib)
     for workload in plan.workloads:
         if workload.name == OLLAMA:
-            own_gib = ollama_gib(plan.ollama)
             comparison.figures(
                 f"workload {OLLAMA} planned_ram_gib",
                 workload.planned_ram_gib,
-                own_gib,
-                agreement.ollama_tolerance_gib(own_gib) * plan.ollama.max_loaded_models,
+                ollama_gib(plan.ollama),
+                loaded_tolerance_gib(plan.ollama),
             )
             comparison.figures(
                 f"workload {OLLAMA} memory_limit_gib",
@@ -144,9 +142,7 @@ def _ollama(plan: PlanView, comparison: Comparison) -> None:
 
 def _ram(plan: PlanView, comparison: Comparison) -> None:
     said = {(one.phase, one.state, one.kind): one for one in plan.ram}
-    ollama_tolerance_gib = (
-        agreement.ollama_tolerance_gib(ollama_gib(plan.ollama)) * plan.ollama.max_loaded_models
-    )
+    ollama_tolerance_gib = loaded_tolerance_gib(plan.ollama)
     for own in ram_sums(plan):
         what = f"RAM {own.kind} in phase {own.phase}, {own.state}"
         found = said.get((own.phase, own.state, own.kind))
@@ -178,8 +174,13 @@ def _volumes(plan: PlanView, comparison: Comparison) -> None:
 
 RULES = (
     resource_rule(
-        "plan-agrees",
-        "The plan's figures and the pack's own sums agree.",
-        check,
+        name="plan-agrees",
+        description="The plan's figures and the pack's own sums agree.",
+        reason="The two locks use formulas of their own; where they differ, one of them is wrong.",
+        cure=(
+            "Change the config and not the resource; where the config is right, report the formula."
+        ),
+        check=check,
+        scope=Scope.ROOT,
     ),
 )

@@ -57,8 +57,13 @@ def _report(where: str, report: Report) -> None:
 
 RULES = (
     resource_rule(
-        "never-pull-never",
-        "No container has imagePullPolicy Never.",
-        check,
+        name="never-pull-never",
+        description="No container has imagePullPolicy Never.",
+        reason=(
+            "With imagePullPolicy Never a pod runs only where somebody loaded the image by hand, "
+            "and no other node can take over."
+        ),
+        cure="Push the image to a registry and set imagePullPolicy to IfNotPresent.",
+        check=check,
     ),
 )

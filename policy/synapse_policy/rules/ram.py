@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pulumi_policy import ResourceValidationArgs, StackValidationArgs
 
 from synapse_policy import ollama_sum
-from synapse_policy.judging import Report, resource_rule, stack_rule
+from synapse_policy.budgets import RamBudget
+from synapse_policy.elsewhere import judge_ram
+from synapse_policy.judging import Report, Scope, resource_rule, stack_rule
 from synapse_policy.ram_sets import (
     KINDS,
     NODE_FRACTION,
@@ -52,11 +54,13 @@ def check_plan(args: ResourceValidationArgs, report: Report) -> None:
     _judge((one for one in ram_sums(plan) if plan.reaches([one.phase])), report)
 
 
-def check_stack(args: StackValidationArgs, report: Report) -> None:
+def check_stack(args: StackValidationArgs, report: Report, budget: RamBudget) -> None:
     """Add up the deployed pods that may run together, surge, Jobs and CronJobs included."""
     stack = stack_of(args)
-    if stack is not None:
-        _judge(_deployed(stack), report)
+    if stack is None:
+        judge_ram(args, budget, report)
+    else:
+        _judge(deployed_sums(stack), report)
 
 
 def _judge(sums: Iterable[RamSum], report: Report) -> None:
@@ -68,7 +72,8 @@ def _judge(sums: Iterable[RamSum], report: Report) -> None:
             )
 
 
-def _deployed(stack: Stack) -> Iterator[RamSum]:
+def deployed_sums(stack: Stack) -> Iterator[RamSum]:
+    """Yield the three sums of every set of deployed pods of the phase."""
     plan = stack.plan
     planned = {workload.name: workload for workload in plan.workloads}
     turns = {member.workload for state in plan.states for member in state.members}
@@ -110,13 +115,26 @@ def _planned_gib(workload: Workload) -> float:
 
 RULES = (
     resource_rule(
-        "ram-sum",
-        "All pods that may run together fit the node's RAM, in all phases so far.",
-        check_plan,
+        name="ram-sum",
+        description="All pods that may run together fit the node's RAM, in all phases so far.",
+        reason=(
+            "A node that runs out of RAM lets the kernel kill pods, and rarely the one that is to "
+            "blame."
+        ),
+        cure="Lower a memory limit, or what Ollama keeps loaded.",
+        check=check_plan,
+        scope=Scope.ROOT,
     ),
     stack_rule(
-        "ram-sum-deployed",
-        "All deployed pods that may run together fit the node's RAM.",
-        check_stack,
+        name="ram-sum-deployed",
+        description="All deployed pods that may run together fit the node's RAM.",
+        reason=(
+            "Old pods beside new ones, Jobs and CronJobs count too: a node that runs out of RAM "
+            "lets the kernel kill pods."
+        ),
+        cure="Lower a memory limit, or let fewer pods run together (strategy, Jobs, replicas).",
+        check=check_stack,
+        settings=RamBudget,
+        scope=Scope.BUDGET,
     ),
 )

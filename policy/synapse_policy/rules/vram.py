@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 
 from pulumi_policy import ResourceValidationArgs, StackValidationArgs
 
+from synapse_policy.budgets import GpuBudget
+from synapse_policy.elsewhere import judge_gpu_share, judge_gpu_shares, workload_elsewhere
 from synapse_policy.gpu_states import Share, State, ceiling_gib, planned_shares, states, ways
-from synapse_policy.judging import Report, resource_rule, stack_rule
+from synapse_policy.judging import Report, Scope, resource_rule, stack_rule
 from synapse_policy.plan_view import PlanView
 from synapse_policy.root import is_root, plan_in
 from synapse_policy.shares import shares_of
@@ -14,18 +16,23 @@ from synapse_policy.stack import stack_of
 from synapse_policy.words import exceeds, shown, total_gib
 
 
-def check_plan(args: ResourceValidationArgs, report: Report) -> None:
+def check_resource(args: ResourceValidationArgs, report: Report, budget: GpuBudget) -> None:
     """Add up every state and transition so far with the pack's own shares."""
     if is_root(args):
         plan = plan_in(args)
         reached = [one for one in _all(plan, planned_shares(plan)) if plan.reaches(one.phases)]
         _judge(plan, reached, report)
+        return
+    workload = workload_elsewhere(args)
+    if workload is not None:
+        judge_gpu_share(workload, budget, report)
 
 
-def check_stack(args: StackValidationArgs, report: Report) -> None:
+def check_stack(args: StackValidationArgs, report: Report, budget: GpuBudget) -> None:
     """Add up the states of the deployed phase with what the resources really ask for."""
     stack = stack_of(args)
     if stack is None:
+        judge_gpu_shares(args, budget, report)
         return
     plan = stack.plan
     actual = shares_of(stack.workloads, plan)
@@ -43,12 +50,11 @@ def check_stack(args: StackValidationArgs, report: Report) -> None:
 
 def _all(plan: PlanView, shares: Mapping[str, Share]) -> list[State]:
     at_rest = states(plan, shares)
-    most_gib = {one.label: total_gib(one.addends) for one in at_rest}
     # A way that takes no more than the state at its end is judged with that state.
     higher = (
         way.peak
-        for way in ways(plan, shares)
-        if total_gib(way.peak.addends) > most_gib[f'state "{way.target}"']
+        for way in ways(at_rest)
+        if total_gib(way.peak.addends) > total_gib(way.target.addends)
     )
     return [*at_rest, *higher]
 
@@ -86,13 +92,32 @@ def _cure(plan: PlanView, state: State, limit_gib: float) -> str:
 
 RULES = (
     resource_rule(
-        "vram-in-every-state",
-        "Every GPU state and transition fits the VRAM budget, before anything is created.",
-        check_plan,
+        name="vram-in-every-state",
+        description=(
+            "Every GPU state and transition fits the VRAM budget, before anything is created."
+        ),
+        reason=(
+            "Past the budget an engine dies with CUDA out of memory, at its start or in the "
+            "middle of a swap, and takes what shares the GPU with it."
+        ),
+        cure=(
+            "Lower gpu_memory_utilization or max_model_len, take a smaller model or format, or "
+            "let only one of them hold the GPU at a time (gpu.sharing: exclusive)."
+        ),
+        check=check_resource,
+        settings=GpuBudget,
+        scope=Scope.BUDGET,
     ),
     stack_rule(
-        "vram-in-every-state-deployed",
-        "What the GPU workloads really ask for fits the VRAM budget in every state.",
-        check_stack,
+        name="vram-in-every-state-deployed",
+        description="What the GPU workloads really ask for fits the VRAM budget in every state.",
+        reason=(
+            "What is deployed counts, not what was planned: past the budget an engine dies with "
+            "CUDA out of memory."
+        ),
+        cure="Lower what a workload takes of the GPU, scale one to 0, or put it into the plan.",
+        check=check_stack,
+        settings=GpuBudget,
+        scope=Scope.BUDGET,
     ),
 )

@@ -10,12 +10,14 @@ from synapse_policy.containers import Container
 from synapse_policy.engine_sum import EngineAsk
 from synapse_policy.facts import engine_weights
 from synapse_policy.gpu_states import ask_of
-from synapse_policy.judging import Report, resource_rule, stack_rule
+from synapse_policy.judging import Report, Scope, resource_rule, stack_rule
 from synapse_policy.plan_view import PlanView, WorkloadView
-from synapse_policy.ram_sets import ollama_ask
+from synapse_policy.ram_sets import loaded_tolerance_gib, ollama_ask
 from synapse_policy.root import is_below_root, plan_for
+from synapse_policy.rules.ram import deployed_sums
 from synapse_policy.shares import engine_ask, on_gpu, share_of
-from synapse_policy.stack import stack_of, storage_gib, workload_below_root
+from synapse_policy.stack import Stack, stack_of, storage_gib, workload_below_root
+from synapse_policy.words import shown, total_gib
 from synapse_policy.workload import Workload, kind_of, metadata_name
 
 _KINDS = {"deployment": "Deployment", "job": "Job", "cron-job": "CronJob"}
@@ -37,8 +39,9 @@ def check_resource(args: ResourceValidationArgs, report: Report) -> None:
         return
     _size(workload, planned, plan, comparison)
     asked = engine_ask(workload, plan)
-    if asked is not None:
-        _engine(asked, plan, comparison)
+    if asked is not None and workload.engine is not None:
+        sleeps = workload.engine.command_line.has("--enable-sleep-mode")
+        _engine(asked, sleeps, plan, comparison)
     if workload.ollama is not None:
         _ollama(workload, workload.ollama, plan, comparison)
 
@@ -57,6 +60,20 @@ def check_stack(args: StackValidationArgs, report: Report) -> None:
             )
             if pods > planned.pods:
                 comparison.values(f"pods of Job {planned.name}", planned.pods, pods)
+    _ram(stack, Comparison(report, "the resources add up to"))
+
+
+def _ram(stack: Stack, comparison: Comparison) -> None:
+    """Compare every sum of the phase: a workload that is left out or not planned shows here."""
+    plan = stack.plan
+    said = {(one.phase, one.state, one.kind): one.sum_gib for one in plan.ram}
+    for own in deployed_sums(stack):
+        planned_gib = said.get((own.phase, own.state, own.kind))
+        if planned_gib is not None:  # that it is there is judged with the plan
+            less = EXACT_GIB + (loaded_tolerance_gib(plan.ollama) if own.kind == "planned" else 0)
+            lines = shown(own.addends, own.limit_gib)
+            what = f"RAM {own.kind} in phase {own.phase}, {own.state} ({lines})"
+            comparison.figures(what, planned_gib, total_gib(own.addends), less)
 
 
 def planned_for(workload: Workload, planned: Iterable[WorkloadView]) -> WorkloadView | None:
@@ -100,7 +117,7 @@ def _size(
         comparison.figures(what, planned.vram_gib, share.gib, tolerance_gib)
 
 
-def _engine(asked: EngineAsk, plan: PlanView, comparison: Comparison) -> None:
+def _engine(asked: EngineAsk, sleeps: bool, plan: PlanView, comparison: Comparison) -> None:
     said = ask_of(plan.engine)
     pairs = {
         "kind": (said.kind, asked.kind),
@@ -111,6 +128,7 @@ def _engine(asked: EngineAsk, plan: PlanView, comparison: Comparison) -> None:
         "max_num_batched_tokens": (said.max_num_batched_tokens, asked.max_num_batched_tokens),
         "kv_cache_dtype": (said.small_kv, asked.small_kv),
         "enforce_eager": (said.eager, asked.eager),
+        "sleep_mode": (plan.engine.sleep_mode, sleeps),
     }
     for name, (of_plan, of_resource) in pairs.items():
         if name == "model" and of_plan != of_resource:
@@ -142,13 +160,19 @@ def _claim(args: ResourceValidationArgs, plan: PlanView, comparison: Comparison)
 
 RULES = (
     resource_rule(
-        "resources-agree",
-        "Each workload and claim asks for what the plan says of it.",
-        check_resource,
+        name="resources-agree",
+        description="Each workload and claim asks for what the plan says of it.",
+        reason="A resource that asks for other than the plan makes the plan's proof worthless.",
+        cure="Change the config, so that plan and resource come from the same source.",
+        check=check_resource,
+        scope=Scope.ROOT,
     ),
     stack_rule(
-        "resources-agree-deployed",
-        "There are no more Jobs than the plan counts.",
-        check_stack,
+        name="resources-agree-deployed",
+        description="All resources together add up to the plan's RAM, and no Job is one too many.",
+        reason="A pod that the plan does not count takes RAM that the proof gave to others.",
+        cure="Change the config, so that plan and resources come from the same source.",
+        check=check_stack,
+        scope=Scope.ROOT,
     ),
 )
