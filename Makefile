@@ -53,6 +53,12 @@ down: $(VENV)/development ## end the simulated forge, and remove all that it lef
 render: $(VENV)/development ## write the stack's manifests to ./rendered, for GitOps (STACK=forge)
 	@$(RUN) -m tools render --config $(CONFIG) $(if $(PHASE),--phase $(PHASE))
 
+.PHONY: policy
+policy: $(VENV)/development ## judge a stack by the policy pack (SARIF=file JUNIT=file PACK_CONFIG=file)
+	@$(RUN) -m tools policy --config $(CONFIG) $(if $(PHASE),--phase $(PHASE)) \
+	  $(if $(PACK_CONFIG),--pack-config $(PACK_CONFIG)) \
+	  $(if $(SARIF),--sarif $(SARIF)) $(if $(JUNIT),--junit $(JUNIT))
+
 .PHONY: preflight health routes pull
 preflight: $(VENV)/runtime ## what the cluster has to have (STACK=forge)
 	@$(RUN) -m synapse preflight --config $(CONFIG)
@@ -87,6 +93,10 @@ test-fast: $(VENV)/development ## what needs no toolchain: seconds
 .PHONY: test-long
 test-long: $(VENV)/development ## soaks
 	@$(RUN) -m pytest -m long
+
+.PHONY: mutations
+mutations: $(VENV)/development ## break our own stack in many ways, and show which rule catches each
+	@$(RUN) -m tests.policy.mutations
 
 .PHONY: lint
 lint: $(VENV)/development ## formatting, lint, types, generated files in step

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from synapse.settings.problems import SettingsError
 from tools.bench.errors import BenchError
@@ -23,14 +24,26 @@ from tools.up import bring_up, tear_down
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 console = Console()
 
+_LOG_COLUMNS = 160
+
 
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except (BenchError, ToolchainError, SimForgeError, SimStackError, SettingsError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        _print_error(error)
         raise typer.Exit(1) from None
+
+
+def _wide() -> Console:
+    """What is written to a log has room for a long line."""
+    return console if console.is_terminal else Console(width=_LOG_COLUMNS)
+
+
+def _print_error(error: Exception) -> None:
+    line = Text.assemble(("error:", "red"), f" {error}")
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True)
 
 
 @app.callback()
@@ -111,6 +124,49 @@ def render_manifests(
     with _one_line_errors():
         count = render(config, phase, directory, seal_with, console)
     console.print(f"{count} manifests in {directory}", highlight=False)
+
+
+@app.command("policy")
+def judge_by_policy(
+    *,
+    config: Annotated[Path, typer.Option(help="Stack file; it is only read.")] = Path(
+        "Pulumi.forge.yaml"
+    ),
+    phase: Annotated[int | None, typer.Option(help="Default: the stack file's.")] = None,
+    stack: Annotated[
+        str | None, typer.Option(help="Preview this stack on your backend instead.")
+    ] = None,
+    program: Annotated[Path, typer.Option(help="With --stack: the program's folder.")] = Path(),
+    state: Annotated[
+        Path | None, typer.Option(help="Judge what `pulumi stack export` wrote instead.")
+    ] = None,
+    pack_config: Annotated[
+        Path | None, typer.Option(help="JSON for --policy-pack-config, checked first.")
+    ] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0 here.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+) -> None:
+    """Judge a stack by the policy pack: exit 0 clean, 1 violations, 2 it could not be judged."""
+    # Only this command needs the engine's SDK and what it imports.
+    from tools.policy_report import command as policy  # noqa: PLC0415
+    from tools.policy_report.errors import PolicyRunError  # noqa: PLC0415
+    from tools.policy_report.locate import Places  # noqa: PLC0415
+
+    errors = Console(stderr=True)
+    try:
+        if state is not None:
+            judgement = policy.judge_state(state, pack_config, errors)
+        elif stack is not None:
+            judgement = policy.judge_backend(stack, program, pack_config, errors)
+        else:
+            judgement = policy.judge_stack_file(config, phase, pack_config, errors)
+        stack_file = config if stack is None and state is None else None
+        places = Places(stack_file, program / "Pulumi.yaml")
+        policy.tell(judgement, places, policy.Reports(sarif, junit), _wide())
+    except (PolicyRunError, ToolchainError, SimStackError, SettingsError) as error:
+        _print_error(error)
+        raise typer.Exit(2) from None
+    raise typer.Exit(1 if judgement.refused else 0)
 
 
 @app.command("bench")

@@ -4,10 +4,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
 from synapse.settings.load import read_stack_file
+from tools.plain_settings import without_secrets
 from tools.sim_stack import PULUMI_PROGRAMS, SimStack, SimStackError
 from tools.toolchain import ensure
 
@@ -46,7 +46,7 @@ def render(
         written = Path(scratch) / "manifests"
         stack = SimStack(Path(scratch), toolchain, _NO_KUBECONFIG)
         target = {"kind": "render", "directory": str(written), **sealing}
-        source = config if certificate else _without_secrets(config, Path(scratch))
+        source = config if certificate else without_secrets(config, Path(scratch))
         stack.prepare(source, phase or settings.phase, target)
         with console.status("rendering"):
             done = stack.run("up", "--yes", "--skip-preview", "--suppress-progress")
@@ -55,19 +55,6 @@ def render(
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(written, directory)
     return len(list(directory.rglob("*.yaml")))
-
-
-def _without_secrets(config: Path, scratch: Path) -> Path:
-    """Nobody has to give his passphrase for what is left out."""
-    document = yaml.safe_load(config.read_text(encoding="utf-8"))
-    plain = {
-        key: value
-        for key, value in document["config"].items()
-        if not (isinstance(value, dict) and set(value) == {"secure"})
-    }
-    copy = scratch / "settings.yaml"
-    copy.write_text(yaml.safe_dump({"config": plain}), encoding="utf-8")
-    return copy
 
 
 def _refuse_other_files(directory: Path) -> None:

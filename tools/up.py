@@ -87,6 +87,7 @@ def _node(settings: Settings) -> NodeSpec:
     return NodeSpec(
         cpu_cores=int(settings.node.cpus),
         memory_gib=int(settings.node.memory_gib),
+        ephemeral_storage_gib=int(settings.node.storage_gib),
         gpu_count=settings.gpu.count,
         gpu_product=next(iter(catalogued.product_labels), catalogued.title.replace(" ", "-")),
     )

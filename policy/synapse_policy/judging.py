@@ -1,6 +1,6 @@
 """How a check becomes a rule of the pack: with its config, its exceptions, and failing closed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeVar, overload
@@ -51,8 +51,6 @@ class About:
     """What to do about a violation."""
     settings: type[BaseModel]
     """Its typed config; `exceptions` comes on top."""
-    traps: tuple[str, ...]
-    """What of the references or seeds it answers."""
     scope: Scope
 
 
@@ -82,7 +80,6 @@ def resource_rule(
     check: Callable[[ResourceValidationArgs, Report], None],
     severity: EnforcementLevel = ...,
     settings: None = ...,
-    traps: Sequence[str] = ...,
     scope: Scope = ...,
 ) -> ResourceRule: ...
 
@@ -97,7 +94,6 @@ def resource_rule(
     check: Callable[[ResourceValidationArgs, Report, SettingsT], None],
     settings: type[SettingsT],
     severity: EnforcementLevel = ...,
-    traps: Sequence[str] = ...,
     scope: Scope = ...,
 ) -> ResourceRule: ...
 
@@ -111,7 +107,6 @@ def resource_rule(
     check: Callable[..., None],
     severity: EnforcementLevel = EnforcementLevel.MANDATORY,
     settings: type[BaseModel] | None = None,
-    traps: Sequence[str] = (),
     scope: Scope = Scope.ANY,
 ) -> ResourceRule:
     """Make a rule that judges one resource before it is created.
@@ -124,10 +119,9 @@ def resource_rule(
         check: Reports violations; gets the settings as well where there are any.
         severity: What a violation does, unless the pack's config says otherwise.
         settings: A frozen pydantic model with defaults: the rule's typed config.
-        traps: What of the references or seeds it answers.
         scope: Where it judges.
     """
-    about = About(reason, cure, settings or NoSettings, tuple(traps), scope)
+    about = About(reason, cure, settings or NoSettings, scope)
     bench = _Bench(name, about, with_settings=settings is not None)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
@@ -162,7 +156,6 @@ def stack_rule(
     check: Callable[[StackValidationArgs, Report], None],
     severity: EnforcementLevel = ...,
     settings: None = ...,
-    traps: Sequence[str] = ...,
     scope: Scope = ...,
 ) -> StackRule: ...
 
@@ -177,7 +170,6 @@ def stack_rule(
     check: Callable[[StackValidationArgs, Report, SettingsT], None],
     settings: type[SettingsT],
     severity: EnforcementLevel = ...,
-    traps: Sequence[str] = ...,
     scope: Scope = ...,
 ) -> StackRule: ...
 
@@ -191,11 +183,10 @@ def stack_rule(
     check: Callable[..., None],
     severity: EnforcementLevel = EnforcementLevel.MANDATORY,
     settings: type[BaseModel] | None = None,
-    traps: Sequence[str] = (),
     scope: Scope = Scope.ANY,
 ) -> StackRule:
     """Make a rule that judges all resources of the stack together; arguments as above."""
-    about = About(reason, cure, settings or NoSettings, tuple(traps), scope)
+    about = About(reason, cure, settings or NoSettings, scope)
     bench = _Bench(name, about, with_settings=settings is not None)
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:

@@ -31,6 +31,8 @@ Command("it", create="touch created", opts=pulumi.ResourceOptions(parent=child))
 def project(tmp_path: Path) -> Path:
     (tmp_path / "Pulumi.yaml").write_text("name: packtest\nruntime: python\n")
     (tmp_path / "__main__.py").write_text(_PROGRAM)
+    # The program deploys none of what its plan counts, which is not what is tried here.
+    (tmp_path / "pack.json").write_text('{"resources-agree-deployed": "disabled"}')
     (tmp_path / "state").mkdir()
     return tmp_path
 
@@ -58,7 +60,8 @@ def test_a_plan_that_does_not_fit_creates_nothing(toolchain: Toolchain, project:
     made = forge_plan()
     made["engine"]["gpu_memory_utilization"] = 0.98
     (project / "plan.json").write_text(json.dumps(made))
-    pack = ("--policy-pack", str(_ROOT / "policy"), "-s", "dev")
+    pack = ("--policy-pack", str(_ROOT / "policy"), "--policy-pack-config", "pack.json")
+    pack += ("-s", "dev")
     assert _pulumi(toolchain, project, "stack", "init", "dev").returncode == 0
     for arguments in (("preview",), ("up", "-y"), ("up", "-y", "--skip-preview")):
         refused = _pulumi(toolchain, project, *arguments, *pack)

@@ -20,8 +20,9 @@ from tools.bench.figures import (
     slowest_awaiter,
 )
 from tools.bench.machine import Machine
-from tools.bench.objects import read_export
+from tools.bench.objects import StackObject, StackObjects, read_export
 from tools.bench.plans import pulumi_modules
+from tools.bench.policy_cost import copied, rows
 from tools.bench.readiness import SKIP_AWAIT, Watch, is_ready
 from tools.bench.report import Report
 from tools.bench.steps import Steps
@@ -67,6 +68,47 @@ def test_the_slowest_awaiter_is_one_object_in_all_runs() -> None:
     assert [item.name for item in medians_by_object(runs)] == ["Service", "Job"]
 
 
+def test_what_the_pack_adds_is_a_line_and_each_size_has_its_bound() -> None:
+    """With the pack 1 s and 4 ms a resource more; in the second run 2 s and 8 ms."""
+    seconds = {
+        size: [(3 + 1 + 0.004 * size, 3.0), (5 + 2 + 0.008 * size, 5.0)] for size in (50, 200, 500)
+    }
+    *sizes, fixed, each = rows(seconds)
+    assert [row.limit for row in sizes] == [2.0, 3.5, 6.5]
+    assert [row.held for row in sizes] == [True, True, True]
+    assert fixed.figures == pytest.approx((1.0, 2.0))
+    assert each.figures == pytest.approx((4.0, 8.0))
+    assert each.unit is Unit.MILLISECONDS
+    slow = {size: [(9.0 + 0.02 * size, 3.0)] for size in seconds}
+    assert not any(row.held for row in rows(slow)[:3])
+
+
+def test_copies_of_a_stack_lie_in_namespaces_of_their_own() -> None:
+    def thing(kind: str, name: str, **metadata: str) -> StackObject:
+        manifest = {"kind": kind, "metadata": {"name": name, **metadata}, "url": "http://x.llm.svc"}
+        return StackObject(f"kubernetes:core/v1:{kind}", name, manifest)
+
+    stack = StackObjects(
+        {"kubeconfig": "/there"},
+        [
+            thing("Namespace", "llm"),
+            thing("PriorityClass", "high"),
+            thing("Service", "web", namespace="llm"),
+        ],
+    )
+    made = copied(stack, 3)
+    assert "/there" not in made.for_program()
+    assert [one.name for one in made.objects] == [
+        *("llm", "high", "web"),
+        *("llm-llm-2", "web-llm-2"),
+        *("llm-llm-3", "web-llm-3"),
+    ]
+    last = made.objects[-1].manifest
+    assert last["metadata"] == {"name": "web", "namespace": "llm-3"}
+    assert last["url"] == "http://x.llm-3.svc"
+    assert copied(stack, 1).objects == stack.objects
+
+
 # ---- what it reads -----------------------------------------------------------------------------
 
 
@@ -98,7 +140,13 @@ def _exported() -> str:
             "inputs": {"__internal": {}, "kubeconfig": "/there", "version": "4.25.0"},
         },
         {"type": "kubernetes:core/v1:Namespace", "urn": "…::a-namespace", "inputs": namespace},
-        {"type": "kubernetes:core/v1:Secret", "urn": "…::a-key", "inputs": secret},
+        {
+            "type": "kubernetes:core/v1:Secret",
+            "urn": "…::a-key",
+            "inputs": secret,
+            "protect": True,
+            "customTimeouts": {"create": 2400, "update": 0},
+        },
     ]
     return json.dumps({"deployment": {"resources": resources}})
 
@@ -116,6 +164,7 @@ def test_the_objects_are_those_of_the_deployed_stack_in_plain_text() -> None:
                     "kind": "Namespace",
                     "metadata": {"name": "llm"},
                 },
+                "options": {},
             },
             {
                 "type": "kubernetes:core/v1:Secret",
@@ -126,6 +175,7 @@ def test_the_objects_are_those_of_the_deployed_stack_in_plain_text() -> None:
                     "metadata": {"name": "key"},
                     "data": {"key": "c2s="},
                 },
+                "options": {"protect": True, "custom_timeouts": {"create": "2400s"}},
             },
         ],
     }

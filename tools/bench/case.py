@@ -19,7 +19,7 @@ from tools.toolchain import Toolchain
 
 PROGRAMS = (*PULUMI_PROGRAMS, *SIMFORGE_PROGRAMS, "kubectl")
 PHASE = 3
-_SETTINGS = REPOSITORY / f"Pulumi.{STACK}.yaml"
+SETTINGS = REPOSITORY / f"Pulumi.{STACK}.yaml"
 # With `--json`, the events of a preview come as they happen, like those of an update.
 _STREAMED = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
 _BARE_PROGRAM = Path(__file__).parent / "programs" / "bare.py"
@@ -44,12 +44,12 @@ class BenchCase:
         state = self.folder / name
         shutil.rmtree(state, ignore_errors=True)
         stack = SimStack(state, self.toolchain, forge.kubeconfig, program)
-        await asyncio.to_thread(stack.prepare, _SETTINGS, PHASE)
+        await asyncio.to_thread(stack.prepare, SETTINGS, PHASE)
         return stack
 
-    def bare_program(self, objects: StackObjects) -> Path:
+    def bare_program(self, objects: StackObjects, name: str = "bare-program") -> Path:
         """A project like the repository's whose program registers these objects as they are."""
-        project = self.folder / "bare-program"
+        project = self.folder / name
         project.mkdir()
         document = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))
         document["runtime"]["options"]["virtualenv"] = sys.prefix

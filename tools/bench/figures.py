@@ -11,6 +11,7 @@ class Unit(StrEnum):
 
     RATIO = "×"
     SECONDS = "s"
+    MILLISECONDS = "ms"
     MODULES = "modules"
 
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from tools.simforge.api import Manifest
 
@@ -13,11 +14,12 @@ _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 a constant of Pu
 
 @dataclass(frozen=True)
 class StackObject:
-    """One object of the cluster: its Pulumi type and name, and the manifest."""
+    """One object of the cluster: its Pulumi type and name, the manifest, the resource options."""
 
     type: str
     name: str
     manifest: Manifest
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,29 @@ def read_export(exported: str) -> StackObjects:
     return StackObjects(
         provider=_plain_inputs(provider),
         objects=[
-            StackObject(item["type"], item["urn"].rsplit("::", 1)[1], _plain_inputs(item["inputs"]))
+            StackObject(
+                item["type"],
+                item["urn"].rsplit("::", 1)[1],
+                _plain_inputs(item["inputs"]),
+                _options(item),
+            )
             for item in resources
             if item["type"].startswith("kubernetes:")
         ],
     )
+
+
+def _options(item: Mapping[str, Any]) -> dict[str, object]:
+    """The options that the policy pack judges, as the SDK calls them."""
+    timeouts = {
+        key: f"{seconds:g}s" for key, seconds in item.get("customTimeouts", {}).items() if seconds
+    }
+    options = {
+        "protect": item.get("protect"),
+        "retain_on_delete": item.get("retainOnDelete"),
+        "custom_timeouts": timeouts,
+    }
+    return {key: value for key, value in options.items() if value}
 
 
 def _plain_inputs(inputs: Mapping[str, object]) -> Manifest:

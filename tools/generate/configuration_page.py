@@ -29,13 +29,18 @@ def configuration_page(model: type[BaseModel]) -> str:
 
 
 def _sections(model: type[BaseModel], at: str) -> Iterator[str]:
-    rows = [_row(name, field) for name, field in model.model_fields.items()]
-    yield f"## `{at}`\n\n{_summary(model)}\n\n{_TABLE}{''.join(rows)}"
+    yield f"## `{at}`\n\n{_summary(model)}\n\n{table(model)}"
     for name, field in model.model_fields.items():
         inner = fields.section_of(field)
         if inner is not None:
             within = f"{at}:{name}" if at == "synapse" else f"{at}.{name}"
             yield from _sections(inner, within + ("[]" if fields.is_list(field) else ""))
+
+
+def table(model: type[BaseModel]) -> str:
+    """Return the table of one section's keys."""
+    rows = [_row(name, field) for name, field in model.model_fields.items()]
+    return f"{_TABLE}{''.join(rows)}"
 
 
 def _summary(model: type[BaseModel]) -> str:
@@ -53,7 +58,7 @@ def _default(field: FieldInfo, unset: str) -> str:
     default = fields.default(field)
     if default is PydanticUndefined:
         return "**required**"
-    if default in (None, False):
+    if default is None or default is False:
         return unset or ("`false`" if default is False else "none")
     if fields.section_of(field) is not None and not fields.is_list(field):
         return "as below"

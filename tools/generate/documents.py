@@ -32,5 +32,5 @@ def documents(root: Path) -> Iterator[Document]:
         root / "docs" / "plan.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     )
     yield Document(root / "docs" / "plan.md", plan_page(schema))
-    yield Document(root / "docs" / "policies.md", policies_page(root))
+    yield Document(root / "docs" / "policies.md", policies_page())
     yield Document(root / "docs" / "ledger.svg", ledger_picture(root / "Pulumi.forge.yaml"))

@@ -47,6 +47,5 @@ RULES = (
         ),
         cure="Route the paths that clients need by name: Host(…) && PathPrefix(`/v1/`).",
         check=check,
-        traps=("stack-facts D, Prometheus", "stack-facts B, Sleep", "litellm-measured e"),
     ),
 )

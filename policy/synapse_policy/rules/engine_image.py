@@ -111,7 +111,6 @@ RULES = (
         cure="Take an image whose vLLM knows the GPU: on sm_120 0.9.2 or later, and not 0.10.0.",
         check=check_gpu,
         settings=GpuModel,
-        traps=("stack-facts A3", "FORGE.md, images"),
         scope=Scope.ANY,
     ),
     resource_rule(
@@ -123,6 +122,5 @@ RULES = (
         ),
         cure="Drop the flag or variable, or write what took its place.",
         check=check_told,
-        traps=("stack-facts A4",),
     ),
 )

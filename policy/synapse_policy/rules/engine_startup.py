@@ -98,6 +98,5 @@ RULES = (
         cure="Set failureThreshold × periodSeconds to 1800 or more, and custom_timeouts above it.",
         check=check,
         settings=EngineStartup,
-        traps=("the guide's startupProbe",),
     ),
 )

@@ -223,6 +223,5 @@ RULES = (
             "with get and patch of that one Deployment by resourceNames."
         ),
         check=check,
-        traps=("DA-2", "deployment guide 3.3", "pulumi-traps 8"),
     ),
 )

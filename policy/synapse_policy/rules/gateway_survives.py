@@ -181,7 +181,6 @@ _CURE = (
     "Two replicas or more, maxUnavailable 0 in the rollout, and a PodDisruptionBudget with "
     "maxUnavailable 1."
 )
-_TRAPS = ("DA-2", "stack-facts D, Memory", "deployment guide 3.3")
 
 RULES = (
     resource_rule(
@@ -191,7 +190,6 @@ RULES = (
         cure=_CURE,
         check=check_resource,
         settings=GatewaySurvives,
-        traps=_TRAPS,
     ),
     stack_rule(
         name="gateway-survives-deployed",
@@ -200,6 +198,5 @@ RULES = (
         cure=_CURE,
         check=check_stack,
         settings=GatewaySurvives,
-        traps=_TRAPS,
     ),
 )

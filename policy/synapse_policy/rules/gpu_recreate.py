@@ -45,6 +45,5 @@ RULES = (
         ),
         cure="Set strategy.type to Recreate (a DaemonSet: maxSurge 0).",
         check=check,
-        traps=("stack-facts A7",),
     ),
 )

@@ -282,7 +282,6 @@ _CURE = (
     "IngressRoute on websecure with tls.secretName in its own namespace; Services of type "
     "ClusterIP; no hostPort, no hostNetwork."
 )
-_TRAPS = ("stack-facts G, tls.secretName", "R-3", "R-5", "DA-8")
 
 RULES = (
     resource_rule(
@@ -292,7 +291,6 @@ RULES = (
         cure=_CURE,
         check=check_resource,
         settings=HttpsOnly,
-        traps=_TRAPS,
     ),
     stack_rule(
         name="https-only-deployed",
@@ -301,6 +299,5 @@ RULES = (
         cure=_CURE,
         check=check_stack,
         settings=HttpsOnly,
-        traps=_TRAPS,
     ),
 )

@@ -82,7 +82,6 @@ RULES = (
         ),
         cure="Write the tag of a version, best with its digest: image:1.2.3@sha256:….",
         check=check_pinned,
-        traps=("stack-facts A3", "the guide's :latest images", "FORGE.md, images"),
     ),
     resource_rule(
         name="image-digest",
@@ -91,6 +90,5 @@ RULES = (
         cure="Add the digest that the registry shows: image:1.2.3@sha256:….",
         check=check_digest,
         severity=EnforcementLevel.ADVISORY,
-        traps=("stack-facts D, malicious releases",),
     ),
 )

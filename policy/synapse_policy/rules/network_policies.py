@@ -194,7 +194,6 @@ _CURE = (
     "A default-deny for the namespace, a policy for each app with its callers by label, and HTTPS "
     "to public addresses for download Jobs alone."
 )
-_TRAPS = ("pulumi-traps 8", "DA-8", "FORGE, who may call whom")
 
 RULES = (
     resource_rule(
@@ -203,7 +202,6 @@ RULES = (
         reason=_REASON,
         cure=_CURE,
         check=check_resource,
-        traps=_TRAPS,
         scope=Scope.ROOT,
     ),
     stack_rule(
@@ -212,6 +210,5 @@ RULES = (
         reason=_REASON,
         cure=_CURE,
         check=check_stack,
-        traps=_TRAPS,
     ),
 )

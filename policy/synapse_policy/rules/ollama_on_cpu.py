@@ -59,6 +59,5 @@ RULES = (
             "or claim the GPU by resources.limits."
         ),
         check=check,
-        traps=("stack-facts A16", "stack-facts C, CPU only"),
     ),
 )

@@ -79,7 +79,6 @@ RULES = (
         cure="Set metadata.namespace to the plan's namespace.",
         check=check,
         settings=OwnNamespace,
-        traps=("implementation plan 10", "pulumi-traps 1", "pulumi-traps 9"),
         scope=Scope.ROOT,
     ),
 )

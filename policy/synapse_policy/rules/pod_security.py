@@ -238,7 +238,6 @@ RULES = (
         ),
         check=check_restricted,
         settings=Restricted,
-        traps=("pulumi-traps 10",),
     ),
     resource_rule(
         name="read-only-root",
@@ -247,7 +246,6 @@ RULES = (
         cure="readOnlyRootFilesystem: true, and an emptyDir where the program has to write.",
         check=check_read_only,
         settings=Hardening,
-        traps=("stack-facts D, non_root",),
         scope=Scope.ROOT,
     ),
     resource_rule(
@@ -260,7 +258,6 @@ RULES = (
         ),
         check=check_token,
         settings=Hardening,
-        traps=("pulumi-traps 8",),
         scope=Scope.ROOT,
     ),
 )

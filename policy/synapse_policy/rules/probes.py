@@ -124,6 +124,5 @@ RULES = (
             "/api/version of Ollama."
         ),
         check=check,
-        traps=("stack-facts D, Health", "litellm-measured 6", "deployment guide 3.2"),
     ),
 )

@@ -67,6 +67,5 @@ RULES = (
         cure="Set the Prometheus's spec.retention (--storage.tsdb.retention.time) to 7d or more.",
         check=check,
         settings=Retention,
-        traps=("implementation plan, R-9",),
     ),
 )

@@ -70,7 +70,6 @@ RULES = (
         ),
         cure="Set resources.requests.cpu, requests.memory and limits.memory of every container.",
         check=check_needed,
-        traps=("pulumi-traps 9", "FORGE.md, sizes"),
     ),
     resource_rule(
         name="cpu-limit-set",
@@ -79,6 +78,5 @@ RULES = (
         cure="Set resources.limits.cpu of every container.",
         check=check_wanted,
         severity=EnforcementLevel.ADVISORY,
-        traps=("FORGE.md, sizes",),
     ),
 )

@@ -171,6 +171,5 @@ RULES = (
         ),
         cure="Put the value into a Secret, and refer to it: valueFrom.secretKeyRef, or a mount.",
         check=check,
-        traps=("DA-8", "litellm-measured 3", "stack-facts B, HF_TOKEN"),
     ),
 )

@@ -236,7 +236,6 @@ _REASON = (
     "REDIS_PORT, does not start or calls the wrong address."
 )
 _CURE = "Call the Service by another name, or set enableServiceLinks: false in the pod's spec."
-_TRAPS = ("stack-facts B, VLLM_PORT", "stack-facts D, REDIS_PORT", "deployment guide 2.2, note")
 
 RULES = (
     resource_rule(
@@ -245,7 +244,6 @@ RULES = (
         reason=_REASON,
         cure=_CURE,
         check=check_resource,
-        traps=_TRAPS,
         scope=Scope.ROOT,
     ),
     stack_rule(
@@ -254,6 +252,5 @@ RULES = (
         reason=_REASON,
         cure=_CURE,
         check=check_stack,
-        traps=_TRAPS,
     ),
 )

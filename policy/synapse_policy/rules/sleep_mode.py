@@ -146,7 +146,6 @@ RULES = (
             "attest a burn-in in engine.sleep_mode."
         ),
         check=check_attested,
-        traps=("stack-facts B, sleep", "implementation plan, DA-1"),
     ),
     stack_rule(
         name="sleep-mode-deployed",
@@ -154,6 +153,5 @@ RULES = (
         reason=_REASON,
         cure="Add a NetworkPolicy with policyTypes Ingress that admits the engine's callers alone.",
         check=check_shut_in,
-        traps=("stack-facts B, sleep",),
     ),
 )

@@ -52,6 +52,5 @@ RULES = (
         ),
         cure="Drop the model from the engine; speech to text is speaches' part (phase 4).",
         check=check,
-        traps=("implementation plan, DA-3",),
     ),
 )

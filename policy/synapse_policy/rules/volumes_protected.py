@@ -84,7 +84,6 @@ RULES = (
         reason=_REASON,
         cure="Set protect=True and retain_on_delete=True on the claim and on its namespace.",
         check=check_planned,
-        traps=("pulumi-traps 1",),
     ),
     stack_rule(
         name="volumes-protected-deployed",
@@ -92,6 +91,5 @@ RULES = (
         reason=_REASON,
         cure="Set protect=True and retain_on_delete=True on the claim.",
         check=check_mounted,
-        traps=("pulumi-traps 1",),
     ),
 )

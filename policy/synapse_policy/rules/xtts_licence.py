@@ -81,6 +81,5 @@ RULES = (
         ),
         cure="Acknowledge the licence in the config, by name and date, or take another voice.",
         check=check,
-        traps=("stack-facts A9",),
     ),
 )

@@ -1,6 +1,6 @@
 """The bare program: the same objects as plain dicts; no components, no plan, no checks.
 
-`objects.json` lies beside it: the connection, and each object with its name in Pulumi.
+`objects.json` lies beside it: the connection, and each object with its name and options in Pulumi.
 """
 
 import importlib
@@ -29,4 +29,7 @@ for item in given["objects"]:
         resource = CustomResource
     else:
         del arguments["api_version"], arguments["kind"]
-    resource(item["name"], **arguments, opts=pulumi.ResourceOptions(provider=provider))
+    options = item["options"]
+    if "custom_timeouts" in options:
+        options["custom_timeouts"] = pulumi.CustomTimeouts(**options["custom_timeouts"])
+    resource(item["name"], **arguments, opts=pulumi.ResourceOptions(provider=provider, **options))

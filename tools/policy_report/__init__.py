@@ -1,0 +1,1 @@
+"""`make policy`: a stack judged by the policy pack, as a table and as reports for CI."""

@@ -1,0 +1,5 @@
+"""What keeps a stack from being judged."""
+
+
+class PolicyRunError(Exception):
+    """Nothing was judged; the message says why, and the cure."""
