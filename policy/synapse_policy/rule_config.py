@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple
 
 from pulumi_policy import PolicyConfigSchema
@@ -103,11 +104,13 @@ def config_schema(settings: type[BaseModel]) -> PolicyConfigSchema:
     )
 
 
+@cache
 def schema_properties(settings: type[BaseModel]) -> dict[str, dict[str, Any]]:
     """Return the properties of the settings' JSON Schema, without references."""
     return _properties(settings.model_json_schema())
 
 
+@cache
 def _exceptions_schema() -> dict[str, Any]:
     entry = RuleException.model_json_schema()
     # `format: date` is left to the model, whose message names the value.
