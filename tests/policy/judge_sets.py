@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from pulumi_policy import (
     PolicyCustomTimeouts,
@@ -87,7 +88,7 @@ def _shown(resources: Resources) -> list[PolicyResource]:
     return list(found.values())
 
 
-def _as_sent(value: object) -> object:
+def _as_sent(value: Any) -> Any:
     """Numbers travel as floats, and what no preview knows as a text of its own."""
     if isinstance(value, dict):
         if "$unknown" in value:

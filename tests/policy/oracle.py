@@ -134,16 +134,17 @@ def cache_volume(config: Json) -> Need:
 
 def storage(config: Json) -> Need:
     """All claims."""
-    sizes_gib = (
-        config["ollama"]["volume_gib"],
-        config["engine"]["cache_volume_gib"],
-        config["speech"]["volume_gib"],
+    total_gib = (
+        config["ollama"]["volume_gib"]
+        + config["engine"]["cache_volume_gib"]
+        + config["speech"]["volume_gib"]
     )
-    return Need(sum(sizes_gib), sum(sizes_gib))
+    return Need(total_gib, total_gib)
 
 
 def _old(config: Json, phase: int, key: str) -> float:
-    return sum(old[key] for old in config["legacy"] if old["scaled_down_at"] > phase)
+    found = (float(old[key]) for old in config["legacy"] if old["scaled_down_at"] > phase)
+    return sum(found)
 
 
 def _cache(model: Model, tokens: int, value_bytes: int) -> Need:
