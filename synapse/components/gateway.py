@@ -61,6 +61,7 @@ PORT = 4000
 SERVICE_PORT = 8000
 _UID = 65534  # nobody, as in the image
 _CONFIG, _INSIDE = "/config", "/inside"
+_LEAVING = f"{SCRATCH}/leaving"
 _KEY_VERSION = "synapse/key-version"
 KEY_VARIABLES = {"LITELLM_MASTER_KEY": CURRENT, "SYNAPSE_PREVIOUS_KEY": PREVIOUS}
 _KEY_SECRET = "litellm-master-key"  # noqa: S105  its name
@@ -196,10 +197,17 @@ def variables() -> dict[str, str]:
         "PYTHONPATH": _INSIDE,
         "LITELLM_WORKER_STARTUP_HOOKS": f"{INSIDE}.start:start",
         "SYNAPSE_ROUTES": f"{_CONFIG}/{ROUTES_FILE}",
+        "SYNAPSE_LEAVING": _LEAVING,
         # A request makes thousands of objects; looking for cycles after each 700 is wasted.
         "PYTHON_GC_THRESHOLD": "50000,20,50",
         "AIOHTTP_KEEPALIVE_TIMEOUT": str(_BACKEND_KEEP_ALIVE_SECONDS),
     }
+
+
+def leave(seconds: float = _LEAVE_SERVICE_SECONDS) -> list[str]:
+    """What runs before SIGTERM: callers are sent to the other replicas, and have time to go."""
+    script = f"import pathlib, time; pathlib.Path('{_LEAVING}').touch(); time.sleep({seconds:g})"
+    return ["python3", "-c", script]
 
 
 def arguments() -> list[str]:
@@ -227,7 +235,6 @@ def _deployment(
 ) -> DeploymentSpecArgs:
     workload, metrics = plan.workload(GATEWAY), plan.gateway.metrics_port
     scratch_volume, scratch_mount = scratch()
-    leave = ["python3", "-c", f"import time; time.sleep({_LEAVE_SERVICE_SECONDS})"]
     container = ContainerArgs(
         name="litellm",
         image=plan.gateway.image,
@@ -251,7 +258,9 @@ def _deployment(
             VolumeMountArgs(name="config", mount_path=_CONFIG, read_only=True),
             VolumeMountArgs(name="inside", mount_path=f"{_INSIDE}/{INSIDE}", read_only=True),
         ],
-        lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(exec_=ExecActionArgs(command=leave))),
+        lifecycle=LifecycleArgs(
+            pre_stop=LifecycleHandlerArgs(exec_=ExecActionArgs(command=leave()))
+        ),
         # /health would ask every model; these two ask none.
         startup_probe=http_probe(
             "/health/readiness", PORT, period_seconds=2, timeout_seconds=5, failures=60

@@ -18,6 +18,7 @@ from . import metrics
 from .auth import KEY_HEADERS, is_accepted, refusal
 from .engine_watch import engine_watch
 from .passage import OTHER_NAME, PASSAGE, Passage, Reason
+from .told import is_leaving
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -181,6 +182,8 @@ class _Answer:
         if passage.reason is not None:
             headers.append((_REASON_HEADER, passage.reason.encode()))
         kind = next((value for name, value in headers if name.lower() == b"content-type"), b"")
+        if is_leaving():
+            headers.append((b"connection", b"close"))
         self._status, self.is_stream = head["status"], kind.startswith(b"text/event-stream")
         self._first_at = time.perf_counter()
         if passage.at_engine:

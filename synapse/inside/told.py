@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 ROUTES_FILE_VARIABLE = "SYNAPSE_ROUTES"
+LEAVING_FILE_VARIABLE = "SYNAPSE_LEAVING"
 KEY_VARIABLES = ("LITELLM_MASTER_KEY", "SYNAPSE_PREVIOUS_KEY")
 
 
@@ -51,3 +52,8 @@ def told() -> Told:
 def accepted_keys() -> tuple[str, ...]:
     """The key, and during a rotation the one before it; none of them is empty."""
     return tuple(key for name in KEY_VARIABLES if (key := os.environ.get(name, "")))
+
+
+def is_leaving() -> bool:
+    """Whether the pod is about to end: its callers are to come back over another connection."""
+    return Path(os.environ[LEAVING_FILE_VARIABLE]).exists()
