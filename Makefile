@@ -116,7 +116,7 @@ bench: $(VENV)/development ## timings as ratios of alternated runs, kept in docs
 
 .PHONY: lock
 lock: $(VENV)/development ## requirements*.lock from requirements*.txt
-	@for set in requirements-plan requirements requirements-dev; do \
+	@for set in requirements-plan requirements requirements-dev tools/gateway/litellm; do \
 	  $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-annotate --custom-compile-command "make lock" -o $$set.lock $$set.txt || exit 1; \
 	done

@@ -8,12 +8,7 @@ gc.disable()  # there is no garbage among the thousands of things that modules m
 
 from synapse.catalogue import load_catalogue
 from synapse.plan.build import make_plan
-from synapse.program import (
-    build,
-    refuse_a_missing_key,
-    refuse_an_unfit_cluster,
-    refuse_what_does_not_fit,
-)
+from synapse.program import build, refuse_an_unfit_cluster, refuse_what_does_not_fit
 from synapse.settings import pulumi_config
 from synapse.settings.problems import SettingsError
 
@@ -26,10 +21,11 @@ except SettingsError as error:
 
 plan = make_plan(config.settings, load_catalogue())
 refuse_what_does_not_fit(plan)
-refuse_a_missing_key(plan, config)
 refuse_an_unfit_cluster(plan, config.settings)
 stack = build(plan, config)
 
 pulumi.export("phase", plan.phase)
 pulumi.export("target", config.settings.target.kind.value)
 pulumi.export("endpoints", stack.endpoints)
+if stack.gateway_key is not None:
+    pulumi.export("gateway_key", stack.gateway_key)

@@ -12,7 +12,7 @@ from synapse.components.stack import Synapse, SynapseArgs
 from synapse.gates.preflight import Finding, preflight
 from synapse.plan.image import build_commands
 from synapse.plan.model import Plan
-from synapse.plan.phases import GATEWAY, HIGHEST_BUILT
+from synapse.plan.phases import HIGHEST_BUILT
 from synapse.settings.machine import Target, TargetKind
 from synapse.settings.pulumi_config import StackConfig
 from synapse.settings.settings import Settings
@@ -81,7 +81,12 @@ def build(plan: Plan, config: StackConfig) -> Synapse:
         SynapseArgs(
             plan=plan,
             target=config.settings.target,
-            secrets=Secrets(config.hf_token, config.gateway_key, _handling(config.settings.target)),
+            secrets=Secrets(
+                hf_token=config.hf_token,
+                gateway_key=config.gateway_key,
+                gateway_previous_key=config.gateway_previous_key,
+                handling=_handling(config.settings.target),
+            ),
             build_command=_build_command(config.settings, plan),
         ),
     )
@@ -94,20 +99,6 @@ def _handling(target: Target) -> Apply | Omit | Seal:
     if target.secrets == "sealed" and target.sealing_certificate:
         return Seal(target.sealing_certificate)
     return Omit()
-
-
-def refuse_a_missing_key(plan: Plan, config: StackConfig) -> None:
-    """The gateway asks every caller for a key, so it has to have one.
-
-    Raises:
-        pulumi.RunError: it has none, and a Secret would be made of it.
-    """
-    needed = plan.phase >= GATEWAY and not isinstance(_handling(config.settings.target), Omit)
-    if needed and config.gateway_key is None:
-        raise pulumi.RunError(
-            "synapse:gateway_key is not set, and phase 3 asks every caller for a key; set it with "
-            '`pulumi config set --secret synapse:gateway_key "sk-$(openssl rand -hex 24)"`'
-        )
 
 
 def _build_command(settings: Settings, plan: Plan) -> str | None:

@@ -1,109 +1,98 @@
-"""The plan's routes as LiteLLM's config: the one generator of that file."""
+"""The plan's routes as the files that LiteLLM's pods get: the one generator of them."""
 
 import hashlib
-from typing import NotRequired, TypedDict
+from pathlib import Path
 
 import yaml
 
 from synapse.components import engine_command, ollama
-from synapse.components.services import url
+from synapse.components.gateway_file import (
+    GatewayFile,
+    LitellmParams,
+    ModelEntry,
+    ModelInfo,
+    RouterSettings,
+    RoutesFile,
+)
+from synapse.components.services import host, url
 from synapse.names import OLLAMA
 from synapse.plan.model import Plan, Route
 
-KEY_VARIABLE = "LITELLM_MASTER_KEY"
-_ANY_NAME = "*"
+CONFIG_FILE, ROUTES_FILE = "config.yaml", "routes.json"
+INSIDE = "synapse_inside"
+"""The name by which LiteLLM imports what is in synapse/inside."""
+
+_INSIDE_FOLDER = Path(__file__).parents[1] / "inside"
 _HASH_CHARACTERS = 10
-_TIMEOUT_SECONDS = 600
-_FIRST_TOKEN_TIMEOUT_SECONDS = 30
-_COOLDOWN_SECONDS = 5
 
 
-class LitellmParams(TypedDict):
-    """Where one deployment of a model is, and how it is called."""
+def gateway_config(plan: Plan) -> GatewayFile:
+    """Translate the plan's routes; nothing is in the file that is not in the plan.
 
-    model: str
-    api_base: str
-    api_key: NotRequired[str]
-    stream_timeout: NotRequired[int]
-
-
-class ModelEntry(TypedDict):
-    """One public name with its deployment."""
-
-    model_name: str
-    litellm_params: LitellmParams
-    model_info: dict[str, str]
-
-
-class GatewayConfig(TypedDict):
-    """The whole of LiteLLM's config file."""
-
-    model_list: list[ModelEntry]
-    router_settings: dict[str, object]
-    litellm_settings: dict[str, object]
-    general_settings: dict[str, object]
-
-
-def gateway_config(plan: Plan) -> GatewayConfig:
-    """Translate the plan's routes; nothing is in the file that is not in the plan."""
-    gateway = plan.gateway
-    entries = [_entry(route.name, route, plan) for route in gateway.routes]
-    if gateway.unknown_models == "fallback":
-        default = next(one for one in gateway.routes if one.name == gateway.default_route)
-        entries.append(_entry(_ANY_NAME, default, plan))
-    return {
-        "model_list": entries,
-        "router_settings": {
-            # A dead backend is not asked again by the same request: the fallback answers at once.
-            "num_retries": 0,
-            "allowed_fails": 0,
-            "cooldown_time": _COOLDOWN_SECONDS,
-            "timeout": _TIMEOUT_SECONDS,
-            "fallbacks": [
-                {route.name: [route.fallback]} for route in gateway.routes if route.fallback
-            ],
-        },
-        "litellm_settings": {
-            "drop_params": True,
-            # Streaming to a Llama name would fetch a tokenizer, and freeze a pod without egress.
-            "disable_hf_tokenizer_download": True,
-        },
-        "general_settings": {
-            "master_key": f"os.environ/{KEY_VARIABLE}",
-            "disable_spend_logs": True,
-        },
-    }
-
-
-def _entry(name: str, route: Route, plan: Plan) -> ModelEntry:
-    return {
-        "model_name": name,
-        "litellm_params": _backend(route, plan),
-        "model_info": {"mode": route.mode},
-    }
+    Raises:
+        ValidationError: a route of the plan cannot be served.
+    """
+    routes = plan.gateway.routes
+    return GatewayFile(
+        model_list=tuple(
+            ModelEntry(
+                model_name=route.name,
+                litellm_params=_backend(route, plan),
+                model_info=ModelInfo(mode=route.mode),
+            )
+            for route in routes
+        ),
+        router_settings=RouterSettings(timeout=plan.gateway.request_seconds),
+    )
 
 
 def _backend(route: Route, plan: Plan) -> LitellmParams:
-    if route.backend == "engine":
-        base = url(plan.engine.service, plan.namespace, engine_command.PORT)
-        return {
-            "model": f"hosted_vllm/{route.model}",
-            "api_base": f"{base}/v1",
-            "api_key": "none",  # the engine asks for no key; the client library wants one
-            # Not for Ollama: on the CPU a cold model's first token takes longer.
-            "stream_timeout": _FIRST_TOKEN_TIMEOUT_SECONDS,
-        }
-    # LiteLLM answers embeddings by its `ollama` provider alone, chat best by `ollama_chat`.
-    provider = "ollama" if route.mode == "embedding" else "ollama_chat"
-    return {
-        "model": f"{provider}/{route.model}",
-        "api_base": url(OLLAMA, plan.namespace, ollama.PORT),
-    }
+    """Both backends speak OpenAI's language; of Ollama's own LiteLLM makes twice the work."""
+    service, port = {
+        "engine": (plan.engine.service, engine_command.PORT),
+        "ollama": (OLLAMA, ollama.PORT),
+    }[route.backend]
+    base = url(service, plan.namespace, port)
+    return LitellmParams(model=f"hosted_vllm/{route.model}", api_base=f"{base}/v1")
 
 
-def rendered(config: GatewayConfig) -> str:
+def rendered(config: GatewayFile) -> str:
     """The file, byte for byte as the ConfigMap holds it."""
-    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    content = config.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def routes_told(plan: Plan) -> RoutesFile:
+    """What synapse/inside is told."""
+    gateway = plan.gateway
+    return RoutesFile(
+        names=tuple(route.name for route in gateway.routes),
+        engine_fallbacks={route.name: route.fallback for route in gateway.routes if route.fallback},
+        unknown_models=gateway.unknown_models,
+        default_route=gateway.default_route,
+        engine_host=host(plan.engine.service, plan.namespace),
+        engine_port=engine_command.PORT,
+        engine_hang_seconds=gateway.engine_hang_seconds,
+        first_token_seconds=gateway.first_token_seconds,
+        metrics_port=gateway.metrics_port,
+    )
+
+
+def config_files(plan: Plan) -> dict[str, str]:
+    """The ConfigMap of the config: its file names and their texts.
+
+    Raises:
+        ValueError: the plan has a route that leads to nobody.
+    """
+    file, told = gateway_config(plan), routes_told(plan)
+    told.check_against(file)
+    return {CONFIG_FILE: rendered(file), ROUTES_FILE: told.model_dump_json(indent=2) + "\n"}
+
+
+def inside_files() -> dict[str, str]:
+    """The ConfigMap of the code that runs inside the proxy."""
+    files = sorted(_INSIDE_FOLDER.glob("*.py"))
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
 def content_name(prefix: str, content: str) -> str:

@@ -33,6 +33,7 @@ class Secrets:
 
     hf_token: pulumi.Output[str] | None
     gateway_key: pulumi.Output[str] | None
+    gateway_previous_key: pulumi.Output[str] | None
     handling: Apply | Omit | Seal
 
 

@@ -19,6 +19,11 @@ def service_spec(app: str, ports: Mapping[str, tuple[int, int]]) -> ServiceSpecA
     )
 
 
+def host(service: str, namespace: str) -> str:
+    """The name of a Service for any pod of the cluster."""
+    return f"{service}.{namespace}.{LOCAL_DOMAIN}"
+
+
 def url(service: str, namespace: str, port: int) -> str:
     """The address of a Service for any pod of the cluster."""
-    return f"http://{service}.{namespace}.{LOCAL_DOMAIN}:{port}"
+    return f"http://{host(service, namespace)}:{port}"

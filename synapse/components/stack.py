@@ -39,9 +39,11 @@ class Synapse(pulumi.ComponentResource):
 
     Attributes:
         endpoints: addresses of the services that the phase holds.
+        gateway_key: what callers of the gateway send, as a secret, if it was generated.
     """
 
     endpoints: dict[str, pulumi.Output[str]]
+    gateway_key: pulumi.Output[str] | None = None
 
     def __init__(
         self, name: str, args: SynapseArgs, opts: pulumi.ResourceOptions | None = None
@@ -83,6 +85,7 @@ class Synapse(pulumi.ComponentResource):
         plan = args.plan
         built = Gateway("gateway", GatewayArgs(plan, args.secrets), opts)
         self.endpoints["gateway"] = built.url
+        self.gateway_key = built.generated_key
         if plan.gateway.host:
             host, after = plan.gateway.host, _upon(built, opts)
             public = _https(plan, GATEWAY, host, after, app=GATEWAY_APP, port=gateway.SERVICE_PORT)

@@ -71,8 +71,6 @@ def _findings(settings: Settings, plan: Plan, snapshot: ClusterSnapshot) -> Iter
         yield tls_secret(settings, plan, snapshot)
     if plan.image_pull_secret:
         yield pull_secret(settings, plan, snapshot)
-    if plan.phase >= phases.GATEWAY:
-        yield gateway_key(settings)
     yield from legacy_scaled_down(settings, plan, snapshot)
 
 
@@ -282,16 +280,6 @@ def _seen_secret(name: str, snapshot: ClusterSnapshot) -> str:
     if name in snapshot.secrets:
         return "there"
     return "not there" if snapshot.namespace_exists else "not there, nor is the namespace"
-
-
-def gateway_key(settings: Settings) -> Finding:
-    """The gateway has a master key: without one it would let everybody in."""
-    return _there(
-        "gateway-key",
-        "the gateway's master key",
-        settings.gateway_key,
-        "`pulumi config set --secret synapse:gateway_key`; it starts with sk-",
-    )
 
 
 def legacy_scaled_down(

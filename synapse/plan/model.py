@@ -241,6 +241,11 @@ class GatewayPlan(Part):
     routes: tuple[Route, ...]
     unknown_models: Literal["fallback", "reject"]
     default_route: str
+    first_token_seconds: int
+    engine_hang_seconds: int
+    request_seconds: int = Field(description="longest that an answer may take")
+    metrics_port: int | None = Field(description="None: no metrics are served")
+    key_version: int
     host: str | None
     tls_secret: str
     restart_schedule: str

@@ -5,6 +5,10 @@ from synapse.plan.model import EnginePlan, GatewayPlan, OllamaPlan, Route
 from synapse.settings.settings import Settings
 from synapse.settings.workloads import Backend
 
+# The longest answers are those of the fallback on the CPU.
+_REQUEST_SECONDS = 600
+_METRICS_PORT = 9090
+
 
 def plan_gateway(
     settings: Settings, catalogue: Catalogue, ollama: OllamaPlan, engine: EnginePlan
@@ -18,6 +22,11 @@ def plan_gateway(
         routes=(*_public_routes(settings, ollama, engine), *_ollama_routes(ollama)),
         unknown_models=wanted.unknown_models,
         default_route=ollama.default_model,
+        first_token_seconds=wanted.first_token_seconds,
+        engine_hang_seconds=wanted.engine_hang_seconds,
+        request_seconds=_REQUEST_SECONDS,
+        metrics_port=_METRICS_PORT if wanted.metrics else None,
+        key_version=wanted.key_version,
         host=wanted.host,
         tls_secret=wanted.tls_secret,
         restart_schedule=wanted.restart_schedule,

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from synapse.settings.rules import BROKEN_RULES, Location, rules_broken_beside, section_within
 
-SECRET_KEYS = ("hf_token", "gateway_key")
+SECRET_KEYS = ("hf_token", "gateway_key", "gateway_previous_key")
 _LOOKS_SECRET = re.compile(r"\bhf_|\bsk-|token|secret|password|api_?key", re.IGNORECASE)
 _HIDDEN = "(hidden)"
 _LONGEST_VALUE = 60

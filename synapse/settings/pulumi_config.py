@@ -18,6 +18,7 @@ class StackConfig:
     settings: Settings
     hf_token: pulumi.Output[str] | None
     gateway_key: pulumi.Output[str] | None
+    gateway_previous_key: pulumi.Output[str] | None
 
 
 def read() -> StackConfig:
@@ -29,10 +30,15 @@ def read() -> StackConfig:
     raw = without_prefix({**get_config_env(), **CONFIG.get()})
     config = pulumi.Config(PROJECT)
     settings = parse({key: _value(key, value) for key, value in raw.items()})
+
+    def secret(key: str) -> pulumi.Output[str] | None:
+        return config.get_secret(key) if getattr(settings, key) else None
+
     return StackConfig(
         settings=settings,
-        hf_token=config.get_secret("hf_token") if settings.hf_token else None,
-        gateway_key=config.get_secret("gateway_key") if settings.gateway_key else None,
+        hf_token=secret("hf_token"),
+        gateway_key=secret("gateway_key"),
+        gateway_previous_key=secret("gateway_previous_key"),
     )
 
 

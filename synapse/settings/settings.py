@@ -71,7 +71,10 @@ class Settings(Section):
     )
     gateway_key: SecretIsSet = Field(
         False,
-        description="the gateway's master key, starts with sk-, from phase 3 on; default: none",
+        description="the gateway's key, starts with sk-; default: one is generated in phase 3",
+    )
+    gateway_previous_key: SecretIsSet = Field(
+        False, description="accepted beside gateway_key while callers change over; default: none"
     )
 
     @rule("ollama.default_model", "ollama.models", "gateway.routes.*.model")
@@ -112,6 +115,16 @@ class Settings(Section):
                     f"one of {', '.join(services)}",
                     "name one of these Services",
                 )
+
+    @rule("gateway_key", "gateway_previous_key")
+    def _a_previous_key_is_beside_one(self) -> Iterator[Broken]:
+        if self.gateway_previous_key and not self.gateway_key:
+            yield Broken(
+                "gateway_previous_key",
+                "(hidden)",
+                "nothing without gateway_key: of generated keys the one before is known",
+                "drop it, or set gateway_key",
+            )
 
     @rule("engine.service_name")
     def _service_names_differ(self) -> Iterator[Broken]:

@@ -203,6 +203,16 @@ class Gateway(PodSize):
     unknown_models: Literal["fallback", "reject"] = Field(
         "fallback", description="an unknown name goes to Ollama's default model, or gets a 404"
     )
+    first_token_seconds: Count = Field(
+        30, description="longest wait for a stream of the engine to begin; then Ollama answers"
+    )
+    engine_hang_seconds: Count = Field(
+        10, description="an engine that sends nothing for so long is given up, until it does again"
+    )
+    metrics: bool = Field(True, description="serve metrics, on a port for Prometheus alone")
+    key_version: Count = Field(
+        1, description="raise it by one to change the key; the key before it is accepted, too"
+    )
     host: HostName | None = Field(None, description="public host; default: no ingress")
     tls_secret: DnsLabel = Field(
         "arunlabs-wildcard-tls", description="TLS secret in the stack's namespace"

@@ -138,6 +138,9 @@ class Recorded:
             parent = self.parent_of(parent)
 
 
+COMMAND_SAID = "what-a-command-said"
+
+
 class _NothingToAsk(Mocks):
     """The program calls no function of a provider, and reads nothing."""
 
@@ -164,6 +167,8 @@ class _Recorder(MockMonitor):
         # A preview knows nothing that a provider computes; here an update returns the inputs.
         known = struct_pb2.Struct() if self.preview else request.object
         made = request.custom and not self.preview
+        if made and request.type == "command:local:Command":
+            known.update({"stdout": COMMAND_SAID})
         return resource_pb2.RegisterResourceResponse(
             urn=urn, id=f"{request.name}-id" if made else "", object=known
         )

@@ -11,7 +11,7 @@ NAME = "app.kubernetes.io/name"
 SERVICES = [
     ("ollama", {11434: 11434}, "ollama", "ollama"),
     ("vllm-inference", {8000: 8000, 8001: 8000}, "vllm-inference", "vllm-inference"),
-    ("litellm-proxy", {8000: 4000}, "litellm", "litellm-proxy"),
+    ("litellm-proxy", {8000: 4000, 9090: 9090}, "litellm", "litellm-proxy"),
 ]
 
 

@@ -4,7 +4,6 @@ import base64
 from pathlib import Path
 
 import pytest
-from pulumi import RunError
 
 from tests.components.conftest import GATEWAY_KEY, HF_TOKEN, Record
 from tests.components.pods import pod
@@ -58,11 +57,6 @@ def test_no_name_follows_a_secrets_value(registered: Record) -> None:
     ]
 
 
-def test_without_the_gateways_key_phase_3_is_refused_with_the_cure(registered: Record) -> None:
-    with pytest.raises(RunError, match=r"pulumi config set --secret synapse:gateway_key"):
-        registered(gateway_key=None)
-
-
 def test_the_phases_below_need_no_key(registered: Record) -> None:
     assert registered(phase=2, gateway_key=None).of_kind("Deployment")
 
@@ -73,7 +67,8 @@ def test_rendered_manifests_hold_no_secret_and_refer_to_those_that_the_operator_
     recorded = registered(target=RENDER)
     assert recorded.of_kind("Secret") == []
     assert pod(recorded, "litellm-proxy").secret_variables == {
-        "LITELLM_MASTER_KEY": ("litellm-master-key", "key")
+        "LITELLM_MASTER_KEY": ("litellm-master-key", "key"),
+        "SYNAPSE_PREVIOUS_KEY": ("litellm-master-key", "previous"),
     }
     (provider,) = recorded.of_kind("kubernetes")
     assert provider.inputs["renderYamlToDirectory"] == "rendered"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.engine.stack_case import APPROVED, Finished, StackCase
+from tests.engine.stack_case import Finished, StackCase
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 
@@ -66,15 +66,6 @@ def test_all_errors_of_a_config_are_told_at_once(case: StackCase) -> None:
     assert "4 problems in the stack config" in refused.text
     for key in ("phase", "node.memory_gib", "ollama.memory", "engine.service_name"):
         assert f"synapse:{key}" in refused.text
-    assert_nothing_was_created(case)
-
-
-@pytest.mark.parametrize("command", [("preview",), ("up", *APPROVED)], ids=lambda one: one[0])
-def test_phase_3_asks_for_a_gateway_key(case: StackCase, command: tuple[str, ...]) -> None:
-    case.configure(3)
-    case.edit_config(lambda config: config.pop("synapse:gateway_key"))
-    refused = case.run(*command).failed()
-    assert "pulumi config set --secret synapse:gateway_key" in refused.text
     assert_nothing_was_created(case)
 
 

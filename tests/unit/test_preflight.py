@@ -75,7 +75,6 @@ def test_ready_forge_passes_every_check_of_phases_1_to_3() -> None:
         "traefik",
         "tls-secret",
         "pull-secret",
-        "gateway-key",
         "legacy",
     }
 
@@ -106,7 +105,6 @@ RED: list[tuple[str, ClusterSnapshot, dict[str, object], str]] = [
     ("traefik", replace(READY, custom_resources=frozenset()), {}, "CRDs"),
     ("tls-secret", replace(READY, secrets=frozenset()), {}, "create secret tls"),
     ("pull-secret", replace(READY, secrets=frozenset()), {}, "docker-registry"),
-    ("gateway-key", READY, {"gateway_key": None}, "synapse:gateway_key"),
 ]
 
 
@@ -155,7 +153,7 @@ def test_gpu_and_gateway_are_not_asked_for_in_phase_1() -> None:
     found = findings(bare, phase=1, gateway_key=None)
     assert [one for checks in found.values() for one in checks if one.refused] == []
     assert only(found, "pull-secret").severity == "warn"
-    assert not {"gpu", "runtime-class", "traefik", "tls-secret", "gateway-key"} & set(found)
+    assert not {"gpu", "runtime-class", "traefik", "tls-secret"} & set(found)
 
 
 def test_secrets_are_a_warning_while_their_namespace_is_not_there() -> None:

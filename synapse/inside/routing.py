@@ -1,0 +1,77 @@
+"""Which route answers a request: the one asked for, the engine's stand-in, or the default."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import HTTPException
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy._types import UserAPIKeyAuth
+
+from .engine_watch import engine_watch
+from .passage import OTHER_NAME, PASSAGE, Passage, Reason
+from .told import Told, told
+
+# A text model must not answer for speech, and its vectors do not fit another model's index.
+_CHAT_CALLS = frozenset(
+    {"completion", "acompletion", "text_completion", "atext_completion", "responses", "aresponses"}
+    | {"anthropic_messages", "aanthropic_messages"}
+)
+_LONGEST_SHOWN = 100
+
+
+def choose(
+    wanted: Told, name: str, call: str, *, engine_up: bool
+) -> tuple[str, Reason | None] | None:
+    """The route for a name, and why it is another one; None: nobody may answer this name."""
+    if name not in wanted.names:
+        if wanted.unknown_models == "reject" or call not in _CHAT_CALLS:
+            return None
+        return wanted.default_route, Reason.UNKNOWN_MODEL
+    if name in wanted.engine_fallbacks and not engine_up:
+        return wanted.engine_fallbacks[name], Reason.ENGINE_DOWN
+    return name, None
+
+
+class Routing(CustomLogger):
+    """LiteLLM's callback."""
+
+    async def async_pre_call_hook(
+        self,
+        user_api_key_dict: UserAPIKeyAuth,  # noqa: ARG002  LiteLLM passes it by name
+        cache: Any,  # noqa: ANN401, ARG002  LiteLLM passes it by name
+        data: dict[str, Any],
+        call_type: str,
+    ) -> dict[str, Any]:
+        """Put the route that is to answer in place of the name that was asked for.
+
+        Raises:
+            HTTPException: 404, nobody may answer this name.
+        """
+        name = data.get("model")
+        if isinstance(name, str):
+            data["model"] = _route(PASSAGE.get(), name, call_type, streams=bool(data.get("stream")))
+        return data
+
+
+def _route(passage: Passage, name: str, call: str, *, streams: bool) -> str:
+    wanted, watch = told(), engine_watch()
+    passage.asked_for = name if name in wanted.names else OTHER_NAME
+    chosen = choose(wanted, name, call, engine_up=watch.up and passage.avoid_engine is None)
+    if chosen is None:
+        shown = name if name.isprintable() and len(name) <= _LONGEST_SHOWN else "of that name"
+        raise HTTPException(404, f"The model `{shown}` does not exist; see GET /v1/models.")
+    passage.answered_by, passage.reason = chosen
+    if passage.reason is Reason.ENGINE_DOWN and passage.avoid_engine is not None:
+        passage.reason = passage.avoid_engine
+    if passage.answered_by in wanted.engine_fallbacks:
+        watch.sent(passage)
+        if streams:
+            asyncio.get_running_loop().call_later(
+                wanted.first_token_seconds, passage.interrupt, Reason.ENGINE_SLOW
+            )
+    return passage.answered_by
+
+
+hooks = Routing()

@@ -1,0 +1,77 @@
+"""A replica is replaced under load, as a rollout does it: no request is lost, streams end whole."""
+
+import asyncio
+from pathlib import Path
+
+from synapse.components.gateway import leave
+from synapse.settings.settings import Settings
+from tests.gateway.caller import CHAT, ENGINE_MODEL, MESSAGES
+from tests.gateway.conftest import plan_with
+from tools.gateway.balancer import Balancer
+from tools.gateway.forge import KEY, proxy_of, stubs_of
+from tools.gateway.load import Connection
+from tools.gateway.proxy import Proxy
+
+CLIENTS, STREAMS, LEAVE_SECONDS = 4, 2, 3
+
+
+def test_a_replaced_replica_loses_no_request(forge_settings: Settings, tmp_path: Path) -> None:
+    plan = plan_with(forge_settings)
+    engine, ollama = stubs_of(plan)
+    with engine, ollama:
+        engine.word_seconds = 0.5
+        proxies = []
+        for name in ("old", "new"):
+            (tmp_path / name).mkdir()
+            proxies.append(proxy_of(plan, engine, ollama, tmp_path / name)[0])
+        old, new = proxies
+        with old:
+            try:
+                answered, streamed = asyncio.run(_replace(old, new))
+            finally:
+                new.kill()
+    assert answered > 0
+    assert streamed > STREAMS
+
+
+async def _replace(old: Proxy, new: Proxy) -> tuple[int, int]:
+    """Replace one by the other under load; returns how many requests and streams were whole."""
+    over = asyncio.Event()
+    async with Balancer() as service:
+        service.endpoints = [old.port]
+        clients = [asyncio.create_task(_ask(service.port, over, {})) for _ in range(CLIENTS)]
+        streams = [
+            asyncio.create_task(_ask(service.port, over, {"stream": True})) for _ in range(STREAMS)
+        ]
+        new.launch()
+        await asyncio.to_thread(new.wait_until_ready)
+        service.endpoints = [old.port, new.port]
+        await asyncio.sleep(1)
+        # As the kubelet and the endpoints' controller do, at the same time.
+        service.endpoints = [new.port]
+        old.announce_leave()
+        await asyncio.sleep(LEAVE_SECONDS)
+        old.terminate()
+        await asyncio.to_thread(old.wait_until_gone)
+        await asyncio.sleep(1)
+        over.set()
+        return sum(await asyncio.gather(*clients)), sum(await asyncio.gather(*streams))
+
+
+async def _ask(port: int, over: asyncio.Event, options: dict[str, object]) -> int:
+    """Ask again and again; any failed answer ends the test."""
+    count = 0
+    body = {"model": ENGINE_MODEL, "messages": MESSAGES, **options}
+    async with Connection(port, KEY) as connection:
+        while not over.is_set():
+            answer = await connection.post(CHAT, body)
+            assert answer.status == 200, answer.body
+            assert not options or answer.body.endswith(b"data: [DONE]\n\n"), answer.body
+            count += 1
+    return count
+
+
+def test_what_is_told_before_the_end_is_what_the_edge_looks_for() -> None:
+    *_, script = leave(5)
+    assert "/tmp/leaving" in script  # noqa: S108  the container's
+    assert "time.sleep(5)" in script
