@@ -60,8 +60,8 @@ def test_a_plan_that_does_not_fit_creates_nothing(toolchain: Toolchain, project:
     made = forge_plan()
     made["engine"]["gpu_memory_utilization"] = 0.98
     (project / "plan.json").write_text(json.dumps(made))
-    pack = ("--policy-pack", str(_ROOT / "policy"), "--policy-pack-config", "pack.json")
-    pack += ("-s", "dev")
+    pack = ["--policy-pack", str(_ROOT / "policy"), "--policy-pack-config", "pack.json"]
+    pack += ["-s", "dev"]
     assert _pulumi(toolchain, project, "stack", "init", "dev").returncode == 0
     for arguments in (("preview",), ("up", "-y"), ("up", "-y", "--skip-preview")):
         refused = _pulumi(toolchain, project, *arguments, *pack)
