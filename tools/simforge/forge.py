@@ -122,6 +122,11 @@ class SimForge(Remains):
         stop([self.processes["kwok"]], SERVER_GRACE_SECONDS)
         self._start("kwok")
 
+    def restart_api_server(self) -> None:
+        """Kills the API server and starts it again; returns before it answers."""
+        stop([self.processes["kube-apiserver"]], grace_seconds=0)
+        self._start("kube-apiserver")
+
     def outcomes(self) -> dict[str, Outcome]:
         """The outcomes that `behave` has set, by `app` label."""
         try:
