@@ -93,18 +93,21 @@ def _state_vram(state: GpuState, gpu: GpuBudget, engine: EnginePlan) -> Verdict:
 
 
 def _count_cure(state: GpuState, claims: int, gpu: GpuBudget) -> str:
-    cures = []
-    old = any("/" in member.workload for member in state.members)
+    """Each change that is enough by itself; failing that, all of them together."""
+    old = sum(member.gpus for member in state.members if "/" in member.workload)
     stt = sum(member.gpus for member in state.members if member.workload == STT)
-    if old or not stt:
-        cures.append("scale the old service down at an earlier phase (legacy.scaled_down_at)")
-    if stt and claims - stt <= gpu.devices:
-        cures.append("set speech.stt.device to cpu")
+    if gpu.sharing == "concurrent":
+        stt = 0  # shared, the device plugin offers its claim as well
+    known = (
+        (old, "scale the old service down at an earlier phase (legacy.scaled_down_at)"),
+        (stt, "set speech.stt.device to cpu"),
+    )
+    cures = [cure for fewer, cure in known if fewer and claims - fewer <= gpu.devices]
     # From the speech phase on, concurrent adds a member to the state.
     early = max(state.phases) < phases.SPEECH and claims <= gpu.count * DEVICES_WHEN_SHARED
     if early or (stt and not old):
         cures.append("set gpu.sharing to concurrent")
-    return " or ".join(cures)
+    return " or ".join(cures) or " and ".join(cure for fewer, cure in known if fewer)
 
 
 def _vram_cure(members: Sequence[GpuMember], gpu: GpuBudget, engine: EnginePlan) -> str:

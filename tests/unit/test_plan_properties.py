@@ -234,7 +234,9 @@ def _concerns(other: Verdict, healed: Verdict, cured: Config, config: Config) ->
 
 def _applied(config: Config, refused: Verdict) -> list[Config]:
     """The config after each alternative of the cure that can be done by a program."""
-    found = []
+    found: list[Config] = []
+    if refused.rule == "gpu-count" and " and " in refused.cure:
+        return found  # no single change is enough
     raised = re.search(r"engine\.gpu_memory_utilization to ([\d.]+)", refused.cure)
     shorter = re.search(r"engine\.max_model_len to (\d+)", refused.cure)
     slots = re.search(r"ollama\.max_loaded_models to (\d+)", refused.cure)
