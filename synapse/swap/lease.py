@@ -16,6 +16,7 @@ from lightkube import Client
 from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
+from lightkube.types import PatchType
 
 from synapse.cluster.access import Cluster
 from synapse.cluster.errors import ClusterError, ConflictError, UnreachableError
@@ -57,7 +58,7 @@ class HeldLease:
         """
         if self._lost is not None:
             raise LostLeaseError(
-                f"the Lease {LEASE} was taken over by {self._lost}",
+                f"this swap lost the Lease {LEASE}: {self._lost}",
                 "this swap touches nothing any more; see `python -m synapse swap`",
             )
 
@@ -111,7 +112,7 @@ class HeldLease:
             changed = _renewed(self._held, intent)
             try:
                 written = self._cluster.find(
-                    f"renew the Lease {LEASE}", partial(_replace, changed=changed)
+                    f"renew the Lease {LEASE}", partial(_patch, changed=changed)
                 )
             except ConflictError:
                 written = None
@@ -121,7 +122,7 @@ class HeldLease:
             # A write may have succeeded although its answer was lost: the name on it decides.
             found = _find(self._cluster, self._namespace)
             if found is None or _holder(found) != _holder(self._held):
-                self._lost = _holder(found) if found else "nobody (it was deleted)"
+                self._lost = f"{_holder(found)} holds it" if found else "it was deleted"
                 self.check()
             else:
                 self._held = found
@@ -206,12 +207,12 @@ def _lease(
 
 def _take(cluster: Cluster, wanted: Lease) -> None:
     """Try to write it. Whether that succeeded is read, as the answer may get lost."""
-    is_new = wanted.metadata is None or wanted.metadata.resourceVersion is None
+    what = f"take the Lease {LEASE}"
     with suppress(ConflictError, UnreachableError):
-        cluster.find(
-            f"take the Lease {LEASE}",
-            lambda client: client.create(wanted) if is_new else client.replace(wanted),
-        )
+        if wanted.metadata and wanted.metadata.resourceVersion:
+            cluster.find(what, partial(_patch, changed=wanted))
+        else:
+            cluster.call(what, lambda client: client.create(wanted))
 
 
 def _intent_kept(found: Lease | None) -> Intent | None:
@@ -251,8 +252,16 @@ def _delete(cluster: Cluster, held: Lease) -> bool:
     )
 
 
-def _replace(client: Client, changed: Lease) -> Lease:
-    return client.replace(changed)
+def _patch(client: Client, changed: Lease) -> Lease:
+    """Change it if it is still that version. To replace it would make one that was deleted anew."""
+    metadata = changed.metadata or ObjectMeta()
+    return client.patch(
+        Lease,
+        metadata.name or "",
+        changed,
+        namespace=metadata.namespace,
+        patch_type=PatchType.MERGE,
+    )
 
 
 def _find(cluster: Cluster, namespace: str) -> Lease | None:

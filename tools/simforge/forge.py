@@ -122,10 +122,21 @@ class SimForge(Remains):
         stop([self.processes["kwok"]], SERVER_GRACE_SECONDS)
         self._start("kwok")
 
-    def restart_api_server(self) -> None:
-        """Kills the API server and starts it again; returns before it answers."""
-        stop([self.processes["kube-apiserver"]], grace_seconds=0)
+    def stop_servers(self) -> None:
+        """Kills all but the store, as when K3s is restarted."""
+        _, *servers = self.processes.values()
+        stop(servers, grace_seconds=0)
+
+    def start_servers(self) -> None:
+        """Starts them again, and returns when they are started.
+
+        Raises:
+            SimForgeError: The API server does not come up.
+        """
         self._start("kube-apiserver")
+        self._wait("kube-apiserver", lambda: self.api().ready())
+        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+            self._start(name)
 
     def outcomes(self) -> dict[str, Outcome]:
         """The outcomes that `behave` has set, by `app` label."""
