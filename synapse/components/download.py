@@ -47,6 +47,7 @@ class DownloadArgs:
     pod: PodResources
     uid: int
     pull_secret: str | None = None
+    pod_annotations: dict[str, str] | None = None
 
 
 def download(resource_name: str, args: DownloadArgs, opts: pulumi.ResourceOptions) -> Job:
@@ -81,7 +82,7 @@ def _spec(args: DownloadArgs) -> JobSpecArgs:
         backoff_limit=_ATTEMPTS - 1,
         active_deadline_seconds=_SECONDS,
         template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(args.app)),
+            metadata=ObjectMetaArgs(labels=labels(args.app), annotations=args.pod_annotations),
             spec=PodSpecArgs(
                 restart_policy="Never",  # a failed pod stays, and with it its log
                 containers=[container],

@@ -48,7 +48,8 @@ from synapse.components.pods import (
 )
 from synapse.components.secrets import SecretName, Secrets, store
 from synapse.components.services import service_spec, url
-from synapse.components.waiting import wait_up_to
+from synapse.components.vram import DRIVER, VramWait, vram_wait
+from synapse.components.waiting import REPLICAS_ARE_THE_SWAPS, wait_up_to
 from synapse.names import ENGINE_PULL, GATEWAY_APP
 from synapse.plan.disk import ENGINE_CLAIM
 from synapse.plan.model import Plan
@@ -98,12 +99,17 @@ class Engine(pulumi.ComponentResource):
         after_image = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=built))
         _policies(name, plan, child)
         downloaded = download(f"{name}-pull", _pull(plan, _token(name, args, child)), after_image)
+        wait, script = vram_wait(f"{name}-wait", plan.workload(engine.service), child)
         Deployment(
             f"{name}-deployment",
             metadata=metadata(engine.service, plan.namespace, engine.service),
-            spec=_deployment(plan),
+            spec=_deployment(plan, wait),
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(parent=self, depends_on=[*built, downloaded]),
+                pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[*built, downloaded, script],
+                    ignore_changes=REPLICAS_ARE_THE_SWAPS,
+                ),
                 wait_up_to(_DEADLINE_SECONDS),
             ),
         )
@@ -192,7 +198,7 @@ def _policies(name: str, plan: Plan, child: pulumi.ResourceOptions) -> None:
     )
 
 
-def _deployment(plan: Plan) -> DeploymentSpecArgs:
+def _deployment(plan: Plan, wait: VramWait) -> DeploymentSpecArgs:
     engine = plan.engine
     workload = plan.workload(engine.service)
     cache, cache_mount = claimed(ENGINE_CLAIM, CACHE)
@@ -201,9 +207,9 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
         name=engine.kind,
         image=engine.image,
         image_pull_policy=PULL_POLICY,
-        command=command(engine),
+        command=wait.before(command(engine)),
         args=arguments(engine),
-        env=environment(variables(engine)),
+        env=environment(variables(engine) | DRIVER),
         ports=[ContainerPortArgs(name="http", container_port=PORT)],
         resources=resources(workload.pod, workload.gpus),
         security_context=container_security(read_only_root=False),
@@ -211,6 +217,7 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
             cache_mount,
             scratch_mount,
             VolumeMountArgs(name="shared-memory", mount_path="/dev/shm"),  # noqa: S108  the pod's own
+            wait.mount,
         ],
         startup_probe=http_probe(
             "/health",
@@ -228,7 +235,7 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
         ),
     )
     return DeploymentSpecArgs(
-        replicas=workload.replicas,
+        replicas=workload.first_replicas,
         # A second pod would wait for the GPU that the first one holds.
         strategy=DeploymentStrategyArgs(type="Recreate"),
         progress_deadline_seconds=_DEADLINE_SECONDS,
@@ -237,10 +244,12 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
             metadata=ObjectMetaArgs(labels=labels(engine.service)),
             spec=PodSpecArgs(
                 runtime_class_name=plan.gpu.runtime_class,
+                init_containers=[wait.init_container(engine.image)],
                 containers=[container],
                 volumes=[
                     cache,
                     scratch_volume,
+                    wait.volume,
                     VolumeArgs(
                         name="shared-memory",
                         empty_dir=EmptyDirVolumeSourceArgs(medium="Memory", size_limit="2Gi"),

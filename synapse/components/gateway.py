@@ -28,6 +28,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
 from synapse.components import engine_command, ollama
+from synapse.components.gateway_audio import audio_modules
 from synapse.components.gateway_config import (
     KEY_VARIABLE,
     content_name,
@@ -88,11 +89,12 @@ class Gateway(pulumi.ComponentResource):
         plan = args.plan
         child = pulumi.ResourceOptions(parent=self)
         content = rendered(gateway_config(plan))
-        config_name = content_name("litellm-config", content)
+        modules = audio_modules(plan)
+        config_name = content_name("litellm-config", "".join([content, *modules.values()]))
         config = ConfigMap(
             f"{name}-config",
             metadata=metadata(config_name, plan.namespace, GATEWAY_APP),
-            data={_CONFIG_FILE: content},
+            data={_CONFIG_FILE: content, **modules},
             immutable=True,
             opts=child,
         )

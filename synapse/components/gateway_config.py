@@ -6,9 +6,16 @@ from typing import NotRequired, TypedDict
 import yaml
 
 from synapse.components import engine_command, ollama
+from synapse.components.gateway_audio import (
+    AUDIO_MODES,
+    AudioEntry,
+    audio_callbacks,
+    audio_entries,
+)
 from synapse.components.services import url
 from synapse.names import OLLAMA
 from synapse.plan.model import Plan, Route
+from synapse.plan.phases import GATEWAY
 
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
 _ANY_NAME = "*"
@@ -38,7 +45,7 @@ class ModelEntry(TypedDict):
 class GatewayConfig(TypedDict):
     """The whole of LiteLLM's config file."""
 
-    model_list: list[ModelEntry]
+    model_list: list[ModelEntry | AudioEntry]
     router_settings: dict[str, object]
     litellm_settings: dict[str, object]
     general_settings: dict[str, object]
@@ -47,26 +54,26 @@ class GatewayConfig(TypedDict):
 def gateway_config(plan: Plan) -> GatewayConfig:
     """Translate the plan's routes; nothing is in the file that is not in the plan."""
     gateway = plan.gateway
-    entries = [_entry(route.name, route, plan) for route in gateway.routes]
+    routes = gateway.routes_in(max(plan.phase, GATEWAY))
+    entries = [_entry(route.name, route, plan) for route in routes if route.mode not in AUDIO_MODES]
     if gateway.unknown_models == "fallback":
         default = next(one for one in gateway.routes if one.name == gateway.default_route)
         entries.append(_entry(_ANY_NAME, default, plan))
     return {
-        "model_list": entries,
+        "model_list": [*entries, *audio_entries(plan)],
         "router_settings": {
             # A dead backend is not asked again by the same request: the fallback answers at once.
             "num_retries": 0,
             "allowed_fails": 0,
             "cooldown_time": _COOLDOWN_SECONDS,
             "timeout": _TIMEOUT_SECONDS,
-            "fallbacks": [
-                {route.name: [route.fallback]} for route in gateway.routes if route.fallback
-            ],
+            "fallbacks": [{route.name: [route.fallback]} for route in routes if route.fallback],
         },
         "litellm_settings": {
             "drop_params": True,
             # Streaming to a Llama name would fetch a tokenizer, and freeze a pod without egress.
             "disable_hf_tokenizer_download": True,
+            **({"callbacks": callbacks} if (callbacks := audio_callbacks(plan)) else {}),
         },
         "general_settings": {
             "master_key": f"os.environ/{KEY_VARIABLE}",

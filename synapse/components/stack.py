@@ -12,6 +12,7 @@ from synapse.components.foundation import Foundation, FoundationArgs
 from synapse.components.gateway import Gateway, GatewayArgs
 from synapse.components.ollama import Ollama, OllamaArgs
 from synapse.components.secrets import Secrets
+from synapse.components.speech import Speech, SpeechArgs
 from synapse.names import GATEWAY, GATEWAY_APP, OLLAMA
 from synapse.plan import phases
 from synapse.plan.model import Plan
@@ -59,6 +60,7 @@ class Synapse(pulumi.ComponentResource):
             (phases.OLLAMA, self._ollama),
             (phases.ENGINE, self._engine),
             (phases.GATEWAY, self._gateway),
+            (phases.SPEECH, self._speech),
         ):
             if plan.phase >= phase:
                 # Each phase waits for the one before, and so is taken down before it.
@@ -87,6 +89,11 @@ class Synapse(pulumi.ComponentResource):
             host, after = plan.gateway.host, _upon(built, opts)
             public = _https(plan, GATEWAY, host, after, app=GATEWAY_APP, port=gateway.SERVICE_PORT)
             self.endpoints["public"] = public.url
+        return built
+
+    def _speech(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        built = Speech("speech", SpeechArgs(args.plan), opts)
+        self.endpoints["speech"] = built.url
         return built
 
 

@@ -8,7 +8,7 @@ import yaml
 from synapse.components.gateway_config import gateway_config
 from tests.components.conftest import GATEWAY_KEY, Planner, Record
 from tests.components.pods import pod
-from tests.components.recorder import Hidden
+from tests.components.recorder import Hidden, Recorded, Registered
 
 GATEWAY = "litellm-proxy"
 NO_MODEL_IS_ASKED = {"/health/liveliness", "/health/liveness", "/health/readiness"}
@@ -75,22 +75,29 @@ def test_what_it_writes_goes_to_its_scratch_volume(registered: Record) -> None:
 # ---- config and key ----------------------------------------------------------------------------
 
 
+def _config(recorded: Recorded) -> Registered:
+    (config,) = (one for one in recorded.of_kind("ConfigMap") if one.labels["app"] == "litellm")
+    return config
+
+
 def test_the_config_is_the_plans_routes(registered: Record, planned: Planner) -> None:
-    (config,) = registered().of_kind("ConfigMap")
-    assert config.inputs["data"].keys() == {"config.yaml"}
+    config = _config(registered())
+    assert config.inputs["data"].keys() == {"config.yaml", "voices.py"}
+    assert _config(registered(phase=3)).inputs["data"].keys() == {"config.yaml"}
     assert yaml.safe_load(config.inputs["data"]["config.yaml"]) == gateway_config(planned())
 
 
 def test_the_config_cannot_change_under_a_name(registered: Record) -> None:
-    (config,) = registered().of_kind("ConfigMap")
-    digest = hashlib.sha256(config.inputs["data"]["config.yaml"].encode()).hexdigest()
+    config = _config(registered())
+    content = config.inputs["data"]["config.yaml"] + config.inputs["data"]["voices.py"]
+    digest = hashlib.sha256(content.encode()).hexdigest()
     assert config.inputs["immutable"] is True
     assert config.object_name == f"litellm-config-{digest[:10]}"
 
 
 def test_another_config_has_another_name_and_rolls_the_pods(registered: Record) -> None:
     before, after = registered(), registered(gateway={"unknown_models": "reject"})
-    (old,), (new,) = before.of_kind("ConfigMap"), after.of_kind("ConfigMap")
+    old, new = _config(before), _config(after)
     assert new.object_name != old.object_name
     assert new.urn == old.urn, "Pulumi replaces it, the new one first"
     for recorded, config in ((before, old), (after, new)):
@@ -116,7 +123,7 @@ def test_the_key_stands_in_a_secret_and_nowhere_else(registered: Record) -> None
 
 
 def test_a_caller_needs_the_key_from_the_start(registered: Record) -> None:
-    (config,) = registered().of_kind("ConfigMap")
+    config = _config(registered())
     general = yaml.safe_load(config.inputs["data"]["config.yaml"])["general_settings"]
     assert general["master_key"] == "os.environ/LITELLM_MASTER_KEY"
 

@@ -12,12 +12,23 @@ from synapse.components.gateway_config import (
     gateway_config,
     rendered,
 )
+from synapse.plan.model import Plan
 from tests.components.conftest import Planner
 
 OLLAMA = "http://ollama.llm-infra.svc.cluster.local:11434"
 ENGINE = "http://vllm-inference.llm-infra.svc.cluster.local:8000/v1"
 EMBEDDING = "nomic-embed-text"
 WITH_EMBEDDING = {"models": ["llama3.2:3b", "llama3.1:8b", EMBEDDING], "max_loaded_models": 3}
+
+
+@pytest.fixture
+def planned(planned: Planner) -> Planner:
+    """Chat alone: what speech adds has tests of its own."""
+
+    def at_the_gateways_phase(*, phase: int = 3, **overrides: Any) -> Plan:
+        return planned(phase=phase, **overrides)
+
+    return at_the_gateways_phase
 
 
 def _entries(config: GatewayConfig) -> dict[str, tuple[str, str]]:

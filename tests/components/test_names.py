@@ -12,6 +12,8 @@ SERVICES = [
     ("ollama", {11434: 11434}, "ollama", "ollama"),
     ("vllm-inference", {8000: 8000, 8001: 8000}, "vllm-inference", "vllm-inference"),
     ("litellm-proxy", {8000: 4000}, "litellm", "litellm-proxy"),
+    ("coqui-tts", {8000: 5002}, "coqui-tts", "coqui-tts"),
+    ("speaches", {8000: 8000, 8002: 8000}, "speaches", "speaches"),
 ]
 
 
@@ -43,13 +45,25 @@ def test_the_engines_service_is_named_by_the_config(registered: Record) -> None:
     recorded = registered(engine={"service_name": "chat-engine"}, clients=[])
     assert recorded.object("Service", "chat-engine").spec["selector"] == {"app": "chat-engine"}
     assert recorded.object("Deployment", "chat-engine").labels["app"] == "chat-engine"
-    config = recorded.of_kind("ConfigMap")[0].inputs["data"]["config.yaml"]
+    (config,) = (
+        one.inputs["data"]["config.yaml"]
+        for one in recorded.of_kind("ConfigMap")
+        if one.labels["app"] == "litellm"
+    )
     assert "http://chat-engine.llm-infra.svc.cluster.local:8000/v1" in config
 
 
-def test_the_gateway_has_two_replicas_and_the_others_one(registered: Record) -> None:
+def test_the_gateway_has_two_replicas_the_turn_takers_begin_with_chat_the_others_one(
+    registered: Record,
+) -> None:
     replicas = {one.object_name: one.spec["replicas"] for one in registered().of_kind("Deployment")}
-    assert replicas == {"ollama": 1, "vllm-inference": 1, "litellm-proxy": 2}
+    assert replicas == {
+        "ollama": 1,
+        "vllm-inference": 1,
+        "litellm-proxy": 2,
+        "coqui-tts": 0,
+        "speaches": 1,
+    }
 
 
 def test_everything_is_part_of_synapse(registered: Record) -> None:
