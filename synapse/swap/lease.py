@@ -72,6 +72,16 @@ class HeldLease:
         with self._lock:
             self._write(intent.model_dump_json())
 
+    def prove(self) -> None:
+        """Renew it now.
+
+        Raises:
+            LostLeaseError: another one holds it.
+            ClusterError: the API server does not answer, or refuses.
+        """
+        with self._lock:
+            self._write(None)
+
     def release(self) -> None:
         """Delete it; nothing happens to one that is not ours any more.
 

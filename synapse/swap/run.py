@@ -140,6 +140,8 @@ class _Run:
         workloads = Workloads(swap.cluster, change.namespace, change.workloads)
         present = self.patience.insist(workloads.learn)
         workloads.require_all()
+        if cut_off:
+            self.patience.insist(workloads.fence)
         before = dict(cut_off.before) if cut_off and cut_off.before else present
         engine = swap.plan.engine
         wanted = dict.fromkeys(change.leaves, 0)

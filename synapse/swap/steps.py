@@ -50,7 +50,7 @@ def scale(stage: Stage, names: tuple[str, ...]) -> None:
         ClusterError: the API server refuses.
     """
     for name in names:
-        stage.ask(partial(stage.workloads.scale, name, stage.wanted[name]))
+        stage.ask(partial(stage.workloads.scale, name, stage.wanted[name], stage.lease.prove))
 
 
 def wait_gone(stage: Stage, names: tuple[str, ...]) -> None:

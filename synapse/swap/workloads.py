@@ -1,5 +1,6 @@
 """The GPU Deployments as the swap sees and writes them: replicas are its own, the rest is not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,6 +17,7 @@ from synapse.cluster.errors import ConflictError
 from synapse.swap.errors import ChangedError, SwapError
 
 _DEFAULT_PROGRESS_SECONDS = 600
+_FENCE_LABEL = "synapse/swap-fence"
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,25 @@ class Workloads:
             raise _changed(name, f"it was scaled to {seen.replicas}, not {wanted}")
         return seen
 
-    def scale(self, name: str, replicas: int) -> None:
-        """Set its replicas, unless somebody else changed it meanwhile.
+    def fence(self) -> None:
+        """Make what a dead holder has read stale, so that a write of its own that is late fails.
 
         Raises:
+            ClusterError: the API server does not answer, or refuses; the call may be repeated.
+        """
+        for name in self._known:
+            for value in ("up", None):  # to write what is there already would change no version
+                change: dict[str, object] = {"metadata": {"labels": {_FENCE_LABEL: value}}}
+                self._cluster.find(f"fence {name}", partial(self._patch, name=name, change=change))
+
+    def scale(self, name: str, replicas: int, prove: Callable[[], None]) -> None:
+        """Set its replicas, unless somebody else changed it meanwhile.
+
+        `prove` raises unless the Lease is ours. It is called between the read and the write: who
+        takes the Lease over later makes that read stale.
+
+        Raises:
+            LostLeaseError: the Lease is not ours any more.
             ChangedError: somebody else changed it.
             ClusterError: the API server does not answer, or refuses; the call may be repeated.
         """
@@ -117,10 +134,14 @@ class Workloads:
             seen = self.look(name)
             if seen.replicas == replicas:
                 break
+            prove()
+            change = {
+                "metadata": {"resourceVersion": seen.version},
+                "spec": {"replicas": replicas},
+            }
             try:
                 self._cluster.call(
-                    f"scale {name} to {replicas}",
-                    partial(self._patch, name=name, version=seen.version, replicas=replicas),
+                    f"scale {name} to {replicas}", partial(self._patch, name=name, change=change)
                 )
             except ConflictError:
                 continue  # its status moves, too: look again at what was changed
@@ -158,8 +179,7 @@ class Workloads:
             ),
         )
 
-    def _patch(self, client: Client, *, name: str, version: str, replicas: int) -> Deployment:
-        change = {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}}
+    def _patch(self, client: Client, *, name: str, change: dict[str, object]) -> Deployment:
         return client.patch(
             Deployment, name, change, namespace=self._namespace, patch_type=PatchType.MERGE
         )

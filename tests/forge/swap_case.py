@@ -30,10 +30,10 @@ from synapse.swap.stop import Stop
 from synapse.swap.timeline import Observer, Silent, Step, StepRecord, Timeline
 from synapse.swap.workloads import Workloads
 from tests.conftest import KUBECTL_SECONDS
+from tests.swap.plans import licensed
 from tools.simforge import SimForge
 from tools.toolchain import Toolchain
 
-FORGE = Path(__file__).parents[2] / "Pulumi.forge.yaml"
 SPEECH_PHASE = 4
 START_SECONDS = 30
 IMAGE = "registry.example/main:1"
@@ -182,6 +182,12 @@ class SwapCase:
                 "read the Lease", lambda client: client.get(Lease, LEASE, namespace=self.namespace)
             )
 
+    def endpoints(self, service: str) -> str:
+        """Names of the pods behind a Service."""
+        selector = f"--selector=kubernetes.io/service-name={service}"
+        template = "jsonpath={.items[*].endpoints[*].targetRef.name}"
+        return self.kubectl("get", "endpointslices", selector, "-o", template)
+
     def events(self) -> list[str]:
         template = '{range .items[?(@.action=="Swap")]}{.reason}: {.message}{"\\n"}{end}'
         return self.kubectl("get", "events", "-o", f"jsonpath={template}").splitlines()
@@ -236,16 +242,9 @@ def manifests(app: str, *, replicas: int, start_seconds: int) -> Iterator[dict[s
 def swap_case(forge: SimForge, toolchain: Toolchain, folder: Path) -> Iterator[SwapCase]:
     """A namespace of its own; its pods are gone after it, so that the next one has the GPU."""
     namespace = f"swap-{uuid4().hex[:8]}"
-    document = yaml.safe_load(FORGE.read_text(encoding="utf-8"))
-    settings = document["config"]
-    settings["synapse:phase"] = SPEECH_PHASE
-    settings["synapse:namespace"] = namespace
-    settings["synapse:target"] = {"kind": "sim", "kubeconfig": str(forge.kubeconfig)}
-    settings["synapse:clients"] = []
-    settings["synapse:speech"]["tts"]["licence_acknowledged"] = {
-        "by": "a test",
-        "date": "2026-11-22",
-    }
+    target = {"kind": "sim", "kubeconfig": str(forge.kubeconfig)}
+    settings = licensed(phase=SPEECH_PHASE, namespace=namespace, target=target, clients=[])
+    document = {"config": {f"synapse:{key}": value for key, value in settings.items()}}
     config = folder / "Pulumi.test.yaml"
     config.write_text(yaml.safe_dump(document), encoding="utf-8")
     case = SwapCase(forge, toolchain, config, make_plan(read_stack_file(config), load_catalogue()))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from synapse.names import TTS
 from synapse.swap.errors import SwapError
+from synapse.swap.requests import metrics_through
+from synapse.swap.run import Means
 from synapse.swap.stop import Stop
 from synapse.swap.timeline import Step, Timeline
-from tests.forge.swap_case import IMPATIENT, SHORT_LEASE, SwapCase, Watching
+from tests.forge.swap_case import IMPATIENT, LIMITS, SHORT_LEASE, SwapCase, Watching
+from tests.swap.engine_stand_in import IDLE, NOT_TO_BE_BELIEVED, engine_stand_in, metrics
 from tools.simforge import Outcome
 
 FORWARD = (
@@ -182,3 +187,57 @@ def test_a_deployment_that_is_gone_is_noticed(case: SwapCase) -> None:
         case.replicas()
     assert "no Deployment coqui-tts" in case.swap("speech").why
     assert case.lease() is None
+
+
+def test_it_drains_before_it_takes_anything_away(case: SwapCase, tmp_path: Path) -> None:
+    answers = [metrics(2), *NOT_TO_BE_BELIEVED.values(), metrics(0, 1), IDLE, metrics(1), IDLE]
+    seen_at: dict[Step, int] = {}
+    served: list[str] = []
+
+    def note(when: str, at: Step) -> None:
+        seen_at.setdefault(at, engine.asked)
+        if (when, at) == ("ended", Step.DRAIN):
+            served.append(case.endpoints(case.engine))
+
+    with engine_stand_in(*answers) as engine, engine.cluster(tmp_path) as api:
+        means = Means(metrics_through(api, case.namespace, within_seconds=0.3), log=None)
+        timeline = case.swap("speech", observer=Watching(note), means=means)
+    assert timeline.outcome == "swapped", timeline.why
+    # All but the last are not idle, or not for long enough.
+    assert seen_at[Step.SCALE_DOWN] > len(answers)
+    assert served == [""]
+    assert case.is_at("speech")
+
+
+def test_an_engine_that_stays_busy_keeps_the_gpu_and_serves_again(
+    case: SwapCase, tmp_path: Path
+) -> None:
+    with engine_stand_in(metrics(1)) as engine, engine.cluster(tmp_path) as api:
+        means = Means(metrics_through(api, case.namespace, within_seconds=5), log=None)
+        timeline = case.swap("speech", limits=replace(LIMITS, drain_seconds=1), means=means)
+    assert timeline.outcome == "went back"
+    assert "vllm-inference idle: not within 1 s" in timeline.why
+    assert Step.SCALE_DOWN not in [one.step for one in timeline.steps]
+    assert case.is_at("chat")
+    case.kubectl(
+        "wait",
+        "endpointslices",
+        f"--selector=kubernetes.io/service-name={case.engine}",
+        "--for=jsonpath={.endpoints[0].targetRef.kind}=Pod",
+        "--timeout=30s",
+    )
+
+
+def test_an_engine_that_has_not_started_has_nothing_to_drain(
+    case: SwapCase, tmp_path: Path
+) -> None:
+    case.forge.behave(case.engine, Outcome.CRASH_LOOP)
+    case.kubectl(
+        *("wait", f"deployment/{case.engine}", "--timeout=30s"),
+        "--for=jsonpath={.status.unavailableReplicas}=1",
+    )
+    with engine_stand_in(metrics(1)) as engine, engine.cluster(tmp_path) as api:
+        means = Means(metrics_through(api, case.namespace, within_seconds=5), log=None)
+        timeline = case.swap("speech", means=means)
+    assert timeline.outcome == "swapped", timeline.why
+    assert case.is_at("speech")

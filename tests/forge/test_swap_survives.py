@@ -16,8 +16,9 @@ import pytest
 
 from synapse.names import TTS
 from synapse.swap.hold import Hold
+from synapse.swap.lease import HeldLease
 from synapse.swap.stop import Stop
-from synapse.swap.timeline import Step, Timeline
+from synapse.swap.timeline import Observer, Step, Timeline
 from tests.forge.swap_case import SHORT_LEASE, SwapCase, Watching
 from tools.simforge import Outcome
 
@@ -75,18 +76,12 @@ def test_the_way_back_after_a_kill_is_to_the_state_before_it(case: SwapCase) -> 
     assert case.is_at("chat")
 
 
-def test_a_holder_that_was_taken_for_dead_touches_nothing_any_more(
-    case: SwapCase, tmp_path: Path
-) -> None:
-    """As a laptop that sleeps in the middle of a swap, and wakes after another one."""
-    ended = tmp_path / "timeline.json"
-
-    def sleep(when: str, at: Step) -> None:
-        if (when, at) == ("began", Step.SCALE_DOWN):
-            os.kill(os.getpid(), signal.SIGSTOP)
+def sleep_and_wake(case: SwapCase, folder: Path, observer: Observer) -> Timeline:
+    """A swap to speech in a process that stops itself, and goes on after a swap to chat."""
+    ended = folder / "timeline.json"
 
     def run() -> None:
-        timeline = case.swap("speech", observer=Watching(sleep), limits=SHORT_LEASE, who="sleeper")
+        timeline = case.swap("speech", observer=observer, limits=SHORT_LEASE, who="sleeper")
         ended.write_text(timeline.model_dump_json(), encoding="utf-8")
 
     process = multiprocessing.get_context("fork").Process(target=run)
@@ -96,9 +91,43 @@ def test_a_holder_that_was_taken_for_dead_touches_nothing_any_more(
     assert case.swap("chat").outcome == "swapped"
     os.kill(process.pid, signal.SIGCONT)
     process.join(LIMIT_SECONDS)
-    timeline = Timeline.model_validate_json(ended.read_text(encoding="utf-8"))
+    return Timeline.model_validate_json(ended.read_text(encoding="utf-8"))
+
+
+def sleep() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def test_a_holder_that_was_taken_for_dead_touches_nothing_any_more(
+    case: SwapCase, tmp_path: Path
+) -> None:
+    """As a laptop that sleeps in the middle of a swap, and wakes after another one."""
+
+    def at_a_step(when: str, at: Step) -> None:
+        if (when, at) == ("began", Step.SCALE_DOWN):
+            sleep()
+
+    timeline = sleep_and_wake(case, tmp_path, Watching(at_a_step))
     assert timeline.outcome == "failed"
     assert "lost the Lease gpu-swap: it was deleted" in timeline.why
+    assert case.is_at("chat")
+
+
+def test_nor_does_one_that_slept_right_before_a_write(
+    case: SwapCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prove = HeldLease.prove
+    awake = os.getpid()
+
+    def proven_then_asleep(lease: HeldLease) -> None:
+        prove(lease)
+        if os.getpid() != awake:
+            sleep()
+
+    monkeypatch.setattr(HeldLease, "prove", proven_then_asleep)
+    timeline = sleep_and_wake(case, tmp_path, Watching())
+    assert timeline.outcome == "failed"
+    assert "lost the Lease" in timeline.why
     assert case.is_at("chat")
 
 
