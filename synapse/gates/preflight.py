@@ -65,6 +65,7 @@ def _findings(settings: Settings, plan: Plan, snapshot: ClusterSnapshot) -> Iter
             if node.gpu_product:
                 yield gpu_model(plan, node.gpu_product)
         yield runtime_class(plan, snapshot)
+        yield gpu_is_with_chat(plan, snapshot)
         yield hf_token(settings, plan)
     if _public_hosts(plan):
         yield traefik(snapshot)
@@ -214,6 +215,25 @@ def runtime_class(plan: Plan, snapshot: ClusterSnapshot) -> Finding:
         name in snapshot.runtime_classes,
         "install the NVIDIA container toolkit (K3s then makes the class), "
         "or set synapse:gpu.runtime_class",
+    )
+
+
+def gpu_is_with_chat(plan: Plan, snapshot: ClusterSnapshot) -> Finding:
+    """Without speech on the GPU the engine is not left at 0: its replicas are the swap's."""
+    takes_turns = any(
+        one.first_replicas is not None and plan.phase in one.phases
+        for one in plan.workloads
+        if one.name != plan.engine.service
+    )
+    replicas = snapshot.engine_replicas
+    name = f"{plan.namespace}/{plan.engine.service}"
+    return _finding(
+        "gpu-is-with-chat",
+        takes_turns or replicas != 0,
+        "not deployed yet" if replicas is None else f"{name} is scaled to {replicas}",
+        "any" if takes_turns else "not 0: nobody else has the GPU in this phase",
+        "run `python -m synapse swap chat` while the config is still at the speech phase, "
+        f"or `kubectl -n {plan.namespace} scale deployment/{plan.engine.service} --replicas=1`",
     )
 
 

@@ -12,6 +12,7 @@ from tools.generate.ledger_picture import ledger_picture
 from tools.generate.plan_page import plan_page
 from tools.generate.policies_page import policies_page
 from tools.generate.project_config import with_config
+from tools.generate.sharing_page import sharing_page
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,4 @@ def documents(root: Path) -> Iterator[Document]:
     yield Document(root / "docs" / "plan.md", plan_page(schema))
     yield Document(root / "docs" / "policies.md", policies_page(root))
     yield Document(root / "docs" / "ledger.svg", ledger_picture(root / "Pulumi.forge.yaml"))
+    yield Document(root / "docs" / "TTS-GPU-SHARING.md", sharing_page(root))
