@@ -12,6 +12,7 @@ SPEECH_PULL = "speech-pull"
 RESTART = "litellm-restart"
 MONITORING = "monitoring"
 OPERATOR_POD = "kubectl-run"
+DEVICE_PLUGIN = "nvidia-device-plugin"
 
 ALL = (
     OLLAMA,
@@ -25,8 +26,10 @@ ALL = (
     RESTART,
     MONITORING,
     OPERATOR_POD,
+    DEVICE_PLUGIN,
 )
 
+SYSTEM_NAMESPACE = "kube-system"
 GPU_RESOURCE = "nvidia.com/gpu"
 GPU_PRODUCT_LABEL = "nvidia.com/gpu.product"
 MODEL_ANNOTATION = "synapse/model"

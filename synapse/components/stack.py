@@ -6,6 +6,11 @@ import pulumi
 import pulumi_kubernetes
 
 from synapse.components import gateway, ollama
+from synapse.components.device_plugin import (
+    DevicePlugin,
+    DevicePluginArgs,
+    needs_device_plugin,
+)
 from synapse.components.edge import HttpsRoute, RouteArgs
 from synapse.components.engine import Engine, EngineArgs
 from synapse.components.foundation import Foundation, FoundationArgs
@@ -56,6 +61,9 @@ class Synapse(pulumi.ComponentResource):
         below = pulumi.ResourceOptions(parent=self, provider=provider)
         foundation = Foundation("foundation", FoundationArgs(plan), below)
         last: pulumi.Resource = foundation
+        if needs_device_plugin(plan):
+            # In every phase: the GPU has to be offered before the first pod may ask for it.
+            last = DevicePlugin("device-plugin", DevicePluginArgs(plan), _upon(foundation, below))
         for phase, build in (
             (phases.OLLAMA, self._ollama),
             (phases.ENGINE, self._engine),

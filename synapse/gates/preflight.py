@@ -10,7 +10,7 @@ from typing import Literal
 
 from synapse.catalogue import UnknownEntryError, load_catalogue
 from synapse.gates.snapshot import ClusterSnapshot, NodeSeen
-from synapse.names import GPU_RESOURCE
+from synapse.names import DEVICE_PLUGIN, GPU_RESOURCE, SYSTEM_NAMESPACE
 from synapse.plan import phases
 from synapse.plan.model import Plan, WorkloadKind
 from synapse.settings.machine import TargetKind
@@ -181,9 +181,11 @@ def gpu_claims(plan: Plan, node: NodeSeen) -> Finding:
         node.gpus >= plan.gpu.devices,
         f"{node.gpus} {GPU_RESOURCE}",
         f"at least {plan.gpu.devices} (gpu.sharing {plan.gpu.sharing})",
-        f"set timeSlicing replicas of the NVIDIA device plugin to {plan.gpu.devices}"
+        f"set timeSlicing replicas of the NVIDIA device plugin to {plan.gpu.devices}: phase 1 "
+        f"makes a ConfigMap for it, {SYSTEM_NAMESPACE}/{DEVICE_PLUGIN}-config"
         if shared and node.gpus
-        else "install the driver and the NVIDIA device plugin, 0.14 or later",
+        else "install the driver and the NVIDIA device plugin, 0.14 or later "
+        "(gpu.device_plugin: stack installs the plugin in phase 1)",
     )
 
 

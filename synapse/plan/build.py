@@ -111,6 +111,8 @@ def _gpu(settings: Settings, catalogue: Catalogue) -> GpuBudget:
         sharing=gpu.sharing.value,
         devices=gpu.count,
         runtime_class=gpu.runtime_class,
+        device_plugin=gpu.device_plugin,
+        device_plugin_image=catalogue.image("nvidia-device-plugin").reference,
     )
 
 

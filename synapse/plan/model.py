@@ -23,6 +23,7 @@ class WorkloadKind(StrEnum):
     DEPLOYMENT = "deployment"
     JOB = "job"
     CRON_JOB = "cron-job"
+    DAEMON_SET = "daemon-set"
     LEGACY = "legacy"
     AGGREGATE = "aggregate"
 
@@ -95,6 +96,10 @@ class GpuBudget(Part):
     sharing: Literal["exclusive", "concurrent"]
     devices: int = Field(description="GPU claims that the device plugin offers at once")
     runtime_class: str
+    device_plugin: Literal["present", "stack"] = Field(
+        description="whether the stack installs the device plugin"
+    )
+    device_plugin_image: str
 
 
 class GpuMember(Part):

@@ -29,6 +29,9 @@ _ENGINE_DOWNLOAD = PodResources(
 _SPEECH_DOWNLOAD = PodResources(
     cpu_request=0.25, cpu_limit=1, memory_request_gib=0.25, memory_limit_gib=0.5
 )
+_DEVICE_PLUGIN = PodResources(
+    cpu_request=0.05, cpu_limit=0.5, memory_request_gib=0.0625, memory_limit_gib=0.25
+)
 _KUBECTL = PodResources(
     cpu_request=0.05, cpu_limit=0.5, memory_request_gib=0.0625, memory_limit_gib=0.25
 )
@@ -39,6 +42,7 @@ def plan_workloads(
 ) -> tuple[Workload, ...]:
     """List all workloads, in the order in which the phases bring them."""
     return (
+        *_device_plugin(settings),
         *_phase_1(settings, ollama),
         *_phase_2(settings, engine),
         *_phase_3(settings),
@@ -46,6 +50,19 @@ def plan_workloads(
         *_phase_5(settings),
         *_legacy(settings),
     )
+
+
+def _device_plugin(settings: Settings) -> Iterator[Workload]:
+    if settings.gpu.device_plugin == "stack":
+        yield Workload(
+            name=names.DEVICE_PLUGIN,
+            kind=WorkloadKind.DAEMON_SET,
+            namespace=names.SYSTEM_NAMESPACE,
+            phases=phases.from_phase(phases.OLLAMA),
+            replicas=1,
+            pod=_DEVICE_PLUGIN,
+            planned_ram_gib=_DEVICE_PLUGIN.memory_request_gib,
+        )
 
 
 def _phase_1(settings: Settings, ollama: OllamaPlan) -> Iterator[Workload]:

@@ -39,8 +39,16 @@ def _judged(plan: Json, resources: dict[str, tuple[str, Json]]) -> list[Violatio
         {"speech": {"tts": {"kind": "piper"}}},
         TOGETHER,
         {**TOGETHER, "speech": {**XTTS, "stt": {"device": "gpu"}}},
+        {**TOGETHER, "gpu": {"sharing": "concurrent", "device_plugin": "stack"}},
     ],
-    ids=["in turn", "licence not acknowledged", "piper", "together", "whisper on the GPU too"],
+    ids=[
+        "in turn",
+        "licence not acknowledged",
+        "piper",
+        "together",
+        "whisper on the GPU too",
+        "own plugin",
+    ],
 )
 def test_the_program_s_own_resources_pass(overrides: Json) -> None:
     assert _judged(*_registered(**overrides)) == []

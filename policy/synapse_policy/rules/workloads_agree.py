@@ -18,7 +18,12 @@ from synapse_policy.shares import engine_ask, on_gpu, share_of
 from synapse_policy.stack import stack_of, storage_gib, workload_below_root
 from synapse_policy.workload import Workload, kind_of, metadata_name
 
-_KINDS = {"deployment": "Deployment", "job": "Job", "cron-job": "CronJob"}
+_KINDS = {
+    "deployment": "Deployment",
+    "job": "Job",
+    "cron-job": "CronJob",
+    "daemon-set": "DaemonSet",
+}
 
 
 def check_resource(args: ResourceValidationArgs, report: Report) -> None:
