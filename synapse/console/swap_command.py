@@ -149,7 +149,7 @@ def _identity() -> str:
 def _print_end(console: Console, timeline: "Timeline") -> None:
     if timeline.simulated:
         console.print("The pods of this target are simulated: they stop and start at once.")
-    way = f"{timeline.source} → {timeline.target}"
+    way = " → ".join(timeline.way)
     if timeline.outcome in ("swapped", "already"):
         said = f"; {timeline.why}" if timeline.why else ""
         did = f"{timeline.target} has the GPU already" if timeline.outcome == "already" else way

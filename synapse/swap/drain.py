@@ -36,7 +36,8 @@ def drain(stage: Stage, name: str) -> None:
     )
     gauges = stage.gauges.get(name)
     if stage.metrics is None or gauges is None:
-        stage.recorder.say("no metrics are read: its own end waits for its requests")
+        simulated = stage.cluster.simulated
+        stage.recorder.say("simulated: no request" if simulated else "its own end waits for them")
         return
     idle = _IdleSince()
     stage.until(

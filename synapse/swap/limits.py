@@ -9,7 +9,8 @@ class Limits:
 
     lease_seconds: int = 15
     """A Lease that was not renewed for so long has a dead holder."""
-    poll_seconds: float = 0.25
+    poll_seconds: float = 0.5
+    """The longest pause between two looks."""
     outage_seconds: float = 120
     """An API server that is away for longer fails the swap."""
     drain_seconds: float = 120

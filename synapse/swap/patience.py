@@ -1,13 +1,16 @@
 """Waits for conditions in the cluster: bounded, ended by a stop, and not put off by an outage."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from synapse.cluster.errors import UnreachableError
 from synapse.swap.errors import SwapError, TimedOutError
 from synapse.swap.limits import Limits
 from synapse.swap.stop import Stop
+
+_FIRST_PAUSE_SECONDS = 0.05
+_GROWTH = 1.5
 
 Result = TypeVar("Result")
 
@@ -44,6 +47,7 @@ class Patience:
             InterruptedSwapError: somebody asked to stop.
         """
         deadline = time.monotonic() + within_seconds
+        pauses = self._pauses()
         while True:
             self.check()
             away = ""
@@ -55,7 +59,14 @@ class Patience:
                 return result
             if time.monotonic() >= deadline:
                 raise TimedOutError(f"{what}: not within {within_seconds:g} s{away}", cure)
-            self.stop.wait(self.limits.poll_seconds)
+            self.stop.wait(next(pauses))
+
+    def _pauses(self) -> Iterator[float]:
+        """Short at first, for what comes at once; longer for what takes its time."""
+        pause_seconds = min(_FIRST_PAUSE_SECONDS, self.limits.poll_seconds)
+        while True:
+            yield pause_seconds
+            pause_seconds = min(pause_seconds * _GROWTH, self.limits.poll_seconds)
 
     def insist(self, ask: Callable[[], Result]) -> Result:
         """Ask until the API server answers.

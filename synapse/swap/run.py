@@ -132,7 +132,10 @@ class _Run:
             return outcome, error.what
         except SwapFailure as error:
             return "failed", str(error)
-        return (outcome, why) if is_there else self._go(stage)
+        if not is_there:
+            outcome, failure = self._go(stage)
+            why = failure or why
+        return outcome, why
 
     def _stage(self, change: Change, cut_off: Intent | None) -> tuple[Stage, bool]:
         """What the steps work with, and whether nothing is to be done."""

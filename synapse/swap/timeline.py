@@ -57,6 +57,12 @@ class Timeline(_Part):
     steps: tuple[StepRecord, ...]
 
     @property
+    def way(self) -> tuple[str, ...]:
+        """What had the GPU, one after the other."""
+        came_back = any(one.step is Step.HOLD for one in self.steps)
+        return (self.source, self.target, *([self.source] if came_back else []))
+
+    @property
     def took_seconds(self) -> float:
         """From the first step's beginning to the last one's end."""
         return max((one.began_seconds + one.took_seconds for one in self.steps), default=0.0)

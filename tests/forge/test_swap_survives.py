@@ -14,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from synapse.cluster.errors import ClusterError
 from synapse.names import TTS
 from synapse.swap.hold import Hold
 from synapse.swap.lease import HeldLease
+from synapse.swap.run import Means
 from synapse.swap.stop import Stop
 from synapse.swap.timeline import Observer, Step, Timeline
 from tests.forge.swap_case import SHORT_LEASE, SwapCase, Watching
+from tests.swap.test_hold import CALL, PROBE
 from tools.simforge import Outcome
 
 REPOSITORY = Path(__file__).parents[2]
@@ -197,7 +200,25 @@ def test_it_comes_back_when_asked_to_and_another_wish_does_not_keep_it(case: Swa
 
     timeline = case.swap("speech", observer=Watching(ask), stop=stop, hold=Hold(3600, None))
     assert timeline.outcome == "swapped", timeline.why
-    assert timeline.why == ""
+    assert timeline.why == "SIGHUP"
+    assert case.is_at("chat")
+
+
+def test_it_comes_back_when_speech_was_idle(case: SwapCase) -> None:
+    logs = [CALL + PROBE, None, "", PROBE + CALL]
+    asked = []
+
+    def read(pod: str, seconds: float) -> str:
+        asked.append((pod.rpartition("-")[0].rpartition("-")[0], seconds))
+        log = logs.pop(0) if logs else PROBE
+        if log is None:
+            raise ClusterError("no log", "look at the node")
+        return log
+
+    timeline = case.swap("speech", hold=Hold(None, 0.2), means=Means(metrics=None, log=read))
+    assert timeline.outcome == "swapped", timeline.why
+    assert timeline.why == "idle for 0.2 s"
+    assert asked == [(TTS, 0.2)] * 5
     assert case.is_at("chat")
 
 
