@@ -3,6 +3,7 @@
 import yaml
 
 from tests.components.conftest import ACKNOWLEDGED, Planner, Record
+from tests.components.recorder import Json
 
 CONFIG, PLUGIN = "nvidia-device-plugin-config", "nvidia-device-plugin"
 CONCURRENT = {"sharing": "concurrent"}
@@ -19,8 +20,9 @@ def test_taking_turns_the_stack_leaves_the_plugin_alone(registered: Record) -> N
 def test_together_its_config_offers_the_plans_number_of_claims(
     registered: Record, planned: Planner
 ) -> None:
-    for speech, devices in (({}, 2), ({"speech": ON_THE_GPU}, 3)):
-        overrides = {"gpu": CONCURRENT, "ollama": SMALLER, **speech}
+    choices: tuple[tuple[Json, int], ...] = (({}, 2), ({"speech": ON_THE_GPU}, 3))
+    for speech, devices in choices:
+        overrides: Json = {"gpu": CONCURRENT, "ollama": SMALLER, **speech}
         recorded = registered(**overrides)
         config = recorded.object("ConfigMap", CONFIG)
         assert config.inputs["metadata"]["namespace"] == "kube-system"

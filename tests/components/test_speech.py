@@ -8,7 +8,7 @@ import pytest
 from synapse.plan.model import Plan
 from tests.components.conftest import ACKNOWLEDGED, Planner, Record
 from tests.components.pods import Pod, pod, pods, seconds
-from tests.components.recorder import Recorded
+from tests.components.recorder import Json, Recorded
 
 COQUI, SPEACHES, PIPER, PULL, ENGINE = (
     "coqui-tts",
@@ -114,7 +114,7 @@ def test_speaches_runs_the_plans_whisper_on_the_cpu(registered: Record, planned:
 
 
 def test_on_the_gpu_it_claims_its_share(registered: Record, planned: Planner) -> None:
-    overrides = {
+    overrides: Json = {
         "gpu": CONCURRENT,
         "ollama": SMALLER,
         "speech": {"tts": {"licence_acknowledged": ACKNOWLEDGED}, "stt": ON_THE_GPU},

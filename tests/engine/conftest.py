@@ -18,7 +18,7 @@ from tools.simforge import NodeSpec, Outcome, SimForge
 from tools.toolchain import Toolchain
 
 Manifests = Callable[[str], list[Json]]
-"""Gives the manifests that a stack file of the repository renders to, at phase 3."""
+"""Gives the manifests that a stack file of the repository renders to, at phase 4."""
 
 # Room for the stacks of many tests: each has a GPU, volumes and a namespace of its own.
 _ROOMY = NodeSpec(cpu_cores=2000, memory_gib=16000, gpu_count=60, pods=1000, volume_count=180)
@@ -64,7 +64,7 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
     @cache
     def rendered(stack_file: str) -> list[Json]:
         directory = tmp_path_factory.mktemp("rendered")
-        written = render(REPOSITORY / stack_file, 3, directory, None, Console())
+        written = render(REPOSITORY / stack_file, 4, directory, None, Console())
         manifests = [yaml.safe_load(file.read_text("utf-8")) for file in directory.rglob("*.yaml")]
         assert len(manifests) == written
         return manifests

@@ -497,8 +497,8 @@ def test_workload_names_differ() -> None:
     assert len(found) == len(set(found))
 
 
-def test_only_phases_1_to_3_are_built() -> None:
-    assert [phase.built for phase in plan().phases] == [True, True, True, False, False, False]
+def test_only_phases_1_to_4_are_built() -> None:
+    assert [phase.built for phase in plan().phases] == [True, True, True, True, False, False]
 
 
 def test_a_later_phase_s_refusal_does_not_refuse_an_earlier_one() -> None:

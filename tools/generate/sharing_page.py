@@ -45,7 +45,7 @@ _WAYS = (
     "\n| from | to | phases | leaves | stays | enters | peak GiB |\n|---|---|---|---|---|---|---|"
 )
 _NOBODY = "-"
-_PICTURE = "swap-timeline.svg"
+_RECORD, _PICTURE = "swap-timeline.json", "swap-timeline.svg"
 
 
 def sharing_page(root: Path) -> str:
@@ -161,5 +161,5 @@ def _server(backend: str) -> str:
 
 
 def _timeline(root: Path) -> Iterator[str]:
-    if (root / "docs" / _PICTURE).exists():
+    if (root / "docs" / _RECORD).exists():
         yield f"## A swap, recorded\n\n![steps of a swap and the time each took]({_PICTURE})\n"
