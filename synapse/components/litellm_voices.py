@@ -11,7 +11,7 @@ from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy import proxy_server
 
-_MODES: Final = {"aspeech": "audio_speech", "atranscription": "audio_transcription"}
+_MODES: Final = {"aspeech": "audio_speech", "transcription": "audio_transcription"}
 _NOT_FOUND: Final = 404
 
 

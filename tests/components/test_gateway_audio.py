@@ -132,7 +132,7 @@ def _admitted(hook: Any, model: str, call_type: str) -> None:
     ("model", "call_type"),
     [
         ("tts-1", "aspeech"),
-        ("whisper-1", "atranscription"),
+        ("whisper-1", "transcription"),
         ("llama-3.2-8b", "acompletion"),
         ("anything", "acompletion"),
     ],
@@ -147,8 +147,8 @@ def test_a_request_for_what_there_is_passes(hook: Any, model: str, call_type: st
         ("anything", "aspeech"),
         ("llama-3.2-8b", "aspeech"),
         ("whisper-1", "aspeech"),
-        ("tts-1", "atranscription"),
-        ("llama3.1:8b", "atranscription"),
+        ("tts-1", "transcription"),
+        ("llama3.1:8b", "transcription"),
     ],
 )
 def test_speech_of_another_name_is_refused_and_never_a_chat(
