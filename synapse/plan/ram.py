@@ -81,10 +81,16 @@ def plan_quota(
     workloads: Sequence[Workload],
     states: Sequence[GpuState],
 ) -> Quota:
-    """The most that pods of the namespace may ask for: its costliest set of pods."""
+    """The most that pods of the namespace may ask for: its costliest set of pods.
+
+    From the gateway on with room for the next phase's pods: on the way back the quota shrinks
+    first, then the gateway rolls over to fewer routes, and only then the pods behind them go.
+    """
+    also = [phase + 1] if phase >= phases.GATEWAY and phase + 1 in phases.NUMBERS else []
     own = [
         [one for one in together if one.namespace == namespace]
-        for _, together in sets_of_pods(phase, workloads, states)
+        for number in (phase, *also)
+        for _, together in sets_of_pods(number, workloads, states)
     ]
 
     def most(size: Callable[[Workload], float]) -> float:

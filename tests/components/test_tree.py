@@ -111,7 +111,7 @@ def test_speech_changes_below_it_the_gateways_config_alone(registered: Record) -
     assert lower.keys() < higher.keys()
     changed = {urn for urn, inputs in lower.items() if higher[urn] != inputs}
     names = {urn.rpartition("::")[2] for urn in changed}
-    assert names == {"synapse", "foundation-quota", "gateway-config", "gateway-deployment"}
+    assert names == {"synapse", "gateway-config", "gateway-deployment"}
 
 
 @pytest.mark.parametrize("phase", BUILT_PHASES)

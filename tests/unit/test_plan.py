@@ -416,18 +416,25 @@ def test_the_quota_has_room_for_surge_jobs_and_the_cron_job() -> None:
     made = plan()
     gateway, ollama = made.workload("litellm-proxy"), made.workload("ollama")
     assert (gateway.replicas, gateway.surge) == (2, 1)
-    quota = made.phase_plan(3).quota
-    # ollama, two pulls, kubectl run, engine, its pull, three replicas, the restart
-    assert quota.pods == 1 + 2 + 1 + 1 + 1 + 3 + 1
+    quota = made.phase_plan(4).quota
+    # ollama, two pulls, kubectl run, engine, its pull, three replicas, the restart, speaches, pull
+    assert quota.pods == 1 + 2 + 1 + 1 + 1 + 3 + 1 + 1 + 1
+    jobs = ("ollama-pull", "engine-pull", "speech-pull", "kubectl-run", "litellm-restart")
     small = sum(
-        made.workload(name).pod.memory_limit_gib * made.workload(name).pods
-        for name in ("ollama-pull", "engine-pull", "kubectl-run", "litellm-restart")
+        made.workload(name).pod.memory_limit_gib * made.workload(name).pods for name in jobs
     )
     assert quota.memory_limit_gib == pytest.approx(
-        ollama.pod.memory_limit_gib + 32 + 3 * gateway.pod.memory_limit_gib + small
+        ollama.pod.memory_limit_gib + 32 + 3 * gateway.pod.memory_limit_gib + 16 + small
     )
     assert [made.phase_plan(number).quota.gpus for number in (1, 2, 6)] == [0, 1, 1]
     assert plan(gpu=CONCURRENT).phase_plan(4).quota.gpus == 2
+
+
+def test_the_quota_has_room_for_the_gateway_to_roll_before_speech_has_gone() -> None:
+    """The engine updates the quota first, and takes what a lower phase has no more down last."""
+    made = plan()
+    assert made.phase_plan(3).quota == made.phase_plan(4).quota
+    assert made.phase_plan(2).quota != made.phase_plan(3).quota
 
 
 def test_the_quota_is_of_the_namespace_alone() -> None:
