@@ -33,7 +33,8 @@ def refuse_what_does_not_fit(plan: Plan) -> None:
         )
     _refuse("the stack is refused", problems)
     for verdict in plan.verdicts:
-        if not verdict.fits and verdict.severity == "warn":
+        reached = min(verdict.phases) <= plan.phase
+        if reached and not verdict.fits and verdict.severity == "warn":
             pulumi.log.warn(f"{verdict.rule}: {verdict.sum}; {verdict.cure}")
 
 

@@ -120,7 +120,7 @@ def _print_endpoints(console: Console, stack: SimStack, plan: Plan) -> None:
         "pack, API server,\ncontrollers and scheduler are real. What to try next:\n"
         f"  export KUBECONFIG={stack.kubeconfig} PATH={stack.toolchain.bin_dir}:$PATH\n"
         f"  kubectl get pods,services,persistentvolumeclaims -n {plan.namespace}\n"
-        "  make up PHASE=1      phases 2 and 3 go, the volumes stay\n"
+        "  make up PHASE=1      phases 2 to 4 go, the volumes stay\n"
         "  make plan            the same ledger for the forge, without a cluster\n"
         "  make down            nothing is left",
         highlight=False,

@@ -76,6 +76,14 @@ def ollama_weights(tag: str) -> "FoundFormat":
         raise UnreadableError(f"Ollama's model {tag!r}: {miss}") from miss
 
 
+def speech_files_gib(name: str) -> float | None:
+    """Return the size of a speech model's files; None for what is no speech model."""
+    try:
+        return _catalogue().speech_model(name).disk_gib
+    except LookupError:
+        return None
+
+
 def vllm_release(version: str) -> "EngineRelease":
     """Return what holds for a version of vLLM."""
     try:

@@ -22,7 +22,8 @@ def planned_files(volume: VolumeView, plan: PlanView) -> tuple[Addend, ...]:
         elif facts.is_engine_model(line.what):
             found.append(Addend(line.what, facts.engine_weights(line.what).format.weights_gib))
         else:
-            found.append(Addend(line.what, line.gib))
+            speech_gib = facts.speech_files_gib(line.what)
+            found.append(Addend(line.what, line.gib if speech_gib is None else speech_gib))
     return tuple(found)
 
 
@@ -36,6 +37,10 @@ def deployed_files(claim: str, workloads: Iterable[Workload]) -> tuple[Addend, .
             repository = asked_by(workload.engine).repository
             found[repository] = facts.engine_weights(repository).format.weights_gib
         for model in workload.ollama_tags:
+            speech_gib = facts.speech_files_gib(model)
+            if speech_gib is not None:
+                found[model] = speech_gib
+                continue
             by_tag = not facts.is_engine_model(model)
             weights = facts.ollama_weights(model) if by_tag else facts.engine_weights(model)
             found[model] = weights.format.weights_gib

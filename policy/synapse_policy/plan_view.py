@@ -61,6 +61,7 @@ class GpuView(_View):
     reserve_gib: float
     ceiling_gib: float
     sharing: str
+    device_plugin_namespace: str | None = None
 
 
 class MemberView(_View):

@@ -11,6 +11,7 @@ from synapse.catalogue.schema import (
     Model,
     ModelFormat,
     SpeechModel,
+    SpeechSpeed,
 )
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Model",
     "ModelFormat",
     "SpeechModel",
+    "SpeechSpeed",
     "UnknownEntryError",
     "load_catalogue",
 ]

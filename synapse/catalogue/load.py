@@ -40,6 +40,7 @@ def load_catalogue() -> Catalogue:
             "gpus": _read("gpus.yaml"),
             "images": _read("images.yaml"),
             "speech": _read("speech.yaml"),
+            "voices": _read("voices.yaml"),
             "vllm": _read("vllm.yaml"),
         }
     )

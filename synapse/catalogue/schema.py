@@ -139,19 +139,58 @@ class Image(Fact):
         return f"{pinned}@{self.digest}" if self.digest else pinned
 
 
+class SpeechSpeed(Fact):
+    """How long somebody's machine took for a clip: one published figure."""
+
+    clip_seconds: PositiveFloat
+    took_seconds: PositiveFloat
+    threads: PositiveInt | None = None
+    machine: Text
+    source: Text
+
+
 class SpeechModel(Fact):
-    """What a speech model was seen to take; null where nobody measured it."""
+    """What a speech model was seen to take; null where nobody measured it.
+
+    `choice` is the name by which the config asks for it; without one it is a measurement alone.
+    `file_gb` is the published size of what is downloaded.
+    """
 
     name: Text
     task: Literal["stt", "tts"]
     engine: Text
     compute_type: Text
+    choice: Text | None = None
+    device: Literal["cpu", "gpu"] | None = None
     vram_gib: PositiveFloat | None
     ram_gib: PositiveFloat | None
+    file_gb: PositiveFloat | None = None
+    speed: SpeechSpeed | None = None
     hugging_face: Text | None = None
     licence: Text
     commercial_use: bool
+    obsolete: Text | None = None
     source: Text
+
+    @property
+    def disk_gib(self) -> float:
+        """What the download takes on a volume; 0 where no size is known."""
+        return gib_from_gb(self.file_gb) if self.file_gb else 0.0
+
+
+class Voices(Fact):
+    """The voices of a speech server, and which of them stand for other names."""
+
+    server: Literal["coqui", "speaches", "piper"]
+    default: Text
+    openai: dict[Text, Text]
+    own: tuple[Text, ...]
+    source: Text
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        """The server's voice for each name that is known, its own names among them."""
+        return {**self.openai, **{name: name for name in self.own}}
 
 
 class Catalogue(Fact):
@@ -161,6 +200,7 @@ class Catalogue(Fact):
     gpus: tuple[Gpu, ...]
     images: tuple[Image, ...]
     speech: tuple[SpeechModel, ...]
+    voices: tuple[Voices, ...]
     vllm: EngineReleases
 
     @cached_property
@@ -227,6 +267,25 @@ class Catalogue(Fact):
             if candidate.name == name:
                 return candidate
         raise UnknownEntryError("speech model", name, (item.name for item in self.speech))
+
+    def voices_of(self, server: str) -> Voices:
+        """The voices of a speech server; UnknownEntryError otherwise."""
+        for one in self.voices:
+            if one.server == server:
+                return one
+        raise UnknownEntryError("speech server", server, (one.server for one in self.voices))
+
+    def stt_choices(self, device: str) -> tuple[SpeechModel, ...]:
+        """The models that can transcribe on a device, the best transcriber first."""
+        return tuple(one for one in self.speech if one.choice and one.device == device)
+
+    def stt_choice(self, name: str, device: str) -> SpeechModel:
+        """The model of that choice on a device; UnknownEntryError otherwise."""
+        for one in self.stt_choices(device):
+            if one.choice == name:
+                return one
+        known = (str(one.choice) for one in self.stt_choices(device))
+        raise UnknownEntryError(f"speech-to-text model on the {device}", name, known)
 
 
 __all__ = [

@@ -12,7 +12,7 @@ from lightkube import ApiError, Client, ConfigError, SingleConfig
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.resources.core_v1 import Service
 
-from synapse.cluster.errors import ClusterError
+from synapse.cluster.errors import ClusterError, ConflictError, UnreachableError
 from synapse.cluster.kubeconfig import find_config
 from synapse.settings.machine import Target, TargetKind
 
@@ -22,7 +22,8 @@ READ_SECONDS = 15.0
 """An engine under load answers its health check after many seconds; a dead one never."""
 
 _METADATA_ALONE = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-_NOT_FOUND, _UNAUTHORIZED, _FORBIDDEN = 404, 401, 403
+_NOT_FOUND, _UNAUTHORIZED, _FORBIDDEN, _CONFLICT = 404, 401, 403, 409
+_TOO_MANY, _SERVER_ERRORS = 429, 500
 _BOUND = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
 
 Result = TypeVar("Result")
@@ -141,21 +142,71 @@ class Cluster:
                 f"there is no Service {namespace}/{service}", "bring it with `pulumi up`"
             )
         port = found.spec.ports[0].port
-        with self._explained(f"ask {service}"):
+        return self._ask(service, f"{_core(namespace)}/services/http:{service}:{port}", path)
+
+    def ask_pod(
+        self, namespace: str, pod: str, port: int, path: str, within_seconds: float = READ_SECONDS
+    ) -> Answer:
+        """GET a path of a port of a pod, through the API server's pod proxy.
+
+        Raises:
+            ClusterError: the API server does not answer or refuses.
+        """
+        proxy = f"{_core(namespace)}/pods/http:{pod}:{port}"
+        return self._ask(pod, proxy, path, within_seconds)
+
+    def _ask(self, who: str, proxy: str, path: str, within_seconds: float = READ_SECONDS) -> Answer:
+        bound = httpx2.Timeout(within_seconds, connect=CONNECT_SECONDS)
+        with self._explained(f"ask {who}"):
             try:
-                answer = self._http.get(
-                    f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy{path}"
-                )
+                answer = self._http.get(f"{proxy}/proxy{path}", timeout=bound)
             except httpx2.ReadTimeout:
-                silence = f"no answer within {READ_SECONDS:g} s"
+                silence = f"no answer within {within_seconds:g} s"
                 return Answer(httpx2.codes.GATEWAY_TIMEOUT, silence, by_api_server=True)
         spoke = _is_status(answer)
         if spoke and answer.status_code in (_UNAUTHORIZED, _FORBIDDEN):
+            kind = "services/proxy" if "/services/" in proxy else "pods/proxy"
             raise ClusterError(
-                f"the cluster refuses to ask {service} ({_said(answer)})",
-                "use credentials that may `get` `services/proxy`",
+                f"the cluster refuses to ask {who} ({_said(answer)})",
+                f"use credentials that may `get` `{kind}`",
             )
         return Answer(answer.status_code, _said(answer) if spoke else answer.text, spoke)
+
+    def delete_unchanged(self, what: str, path: str, resource_version: str) -> bool:
+        """Delete the object at a path of the API, if it is still this version of it.
+
+        Returns:
+            False where it is gone, or has changed since.
+
+        Raises:
+            ClusterError: the API server does not answer, or refuses.
+        """
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"resourceVersion": resource_version},
+        }
+        with self._explained(what):
+            answer = self._http.request("DELETE", path, json=options)
+            if answer.status_code in (_NOT_FOUND, _CONFLICT):
+                return False
+            if _is_status(answer):
+                raise ApiError(request=answer.request, response=answer)
+            answer.raise_for_status()
+            return True
+
+    def recent_log(self, namespace: str, pod: str, seconds: float) -> str:
+        """What a pod logged in the last seconds.
+
+        Raises:
+            ClusterError: the API server does not answer or refuses, or cannot reach the node.
+        """
+        path = f"{_core(namespace)}/pods/{pod}/log"
+        with self._explained(f"read the log of {pod}"):
+            answer = self._http.get(path, params={"sinceSeconds": str(max(1, round(seconds)))})
+        if answer.is_error:
+            raise _unreadable(namespace, pod, answer)
+        return answer.text
 
     def log_lines(self, namespace: str, pod: str) -> Iterator[str]:
         """The log of a pod from its beginning, as it grows; ends after a silence, too.
@@ -169,10 +220,7 @@ class Cluster:
                 with self._http.stream("GET", path, params={"follow": "true"}) as answer:
                     if answer.is_error:
                         answer.read()
-                        raise ClusterError(
-                            f"the log of {pod} cannot be read ({_said(answer)})",
-                            f"try `kubectl -n {namespace} logs {pod}`",
-                        )
+                        raise _unreadable(namespace, pod, answer)
                     yield from answer.iter_lines()
             except httpx2.ReadTimeout:
                 return
@@ -184,12 +232,13 @@ class Cluster:
         except ApiError as error:
             raise self._refused(what, error) from None
         except httpx2.HTTPStatusError as error:
-            raise ClusterError(
+            away = error.response.status_code >= _SERVER_ERRORS
+            raise (UnreachableError if away else ClusterError)(
                 f"cannot {what}: {self._name} answered {error.response.status_code}",
                 "check synapse:target.kubeconfig and .context",
             ) from None
         except (httpx2.TransportError, ssl.SSLError, OSError) as error:
-            raise ClusterError(
+            raise UnreachableError(
                 f"cannot {what}: {self._name} does not answer ({_reason(error)})", self._start_cure
             ) from None
         except ConfigError as error:
@@ -210,9 +259,25 @@ class Cluster:
             _FORBIDDEN: "use credentials that may do this",
         }
         code = error.status.code or 0
-        return ClusterError(
+        kind = ClusterError
+        if code == _TOO_MANY or code >= _SERVER_ERRORS:
+            kind = UnreachableError
+        elif code == _CONFLICT:
+            kind = ConflictError
+        return kind(
             f"cannot {what}: {error.status.message or code}", cures.get(code, "see the cluster")
         )
+
+
+def _core(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}"
+
+
+def _unreadable(namespace: str, pod: str, answer: httpx2.Response) -> ClusterError:
+    return ClusterError(
+        f"the log of {pod} cannot be read ({_said(answer)})",
+        f"try `kubectl -n {namespace} logs {pod}`",
+    )
 
 
 def _is_status(answer: httpx2.Response) -> bool:

@@ -35,6 +35,7 @@ class DownloadArgs:
         app: the `app` label, by which a NetworkPolicy lets the pod out.
         job: name of the Job.
         command: fetches the model into `mount_path`; goes on where an earlier one was cut off.
+        uid: user of the pod.
     """
 
     app: str
@@ -48,6 +49,8 @@ class DownloadArgs:
     mount_path: str
     pod: PodResources
     pull_secret: str | None = None
+    uid: int = ANY_USER
+    pod_annotations: dict[str, str] | None = None
 
 
 def download(resource_name: str, args: DownloadArgs, opts: pulumi.ResourceOptions) -> Job:
@@ -82,14 +85,14 @@ def _spec(args: DownloadArgs) -> JobSpecArgs:
         backoff_limit=_ATTEMPTS - 1,
         active_deadline_seconds=_SECONDS,
         template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(args.app)),
+            metadata=ObjectMetaArgs(labels=labels(args.app), annotations=args.pod_annotations),
             spec=PodSpecArgs(
                 restart_policy="Never",  # a failed pod stays, and with it its log
                 priority_class_name=class_name(args.namespace, Priority.JOBS),
                 containers=[container],
                 volumes=[claim, scratch_volume],
                 image_pull_secrets=pull_secrets(args.pull_secret),
-                security_context=pod_security(ANY_USER),
+                security_context=pod_security(args.uid),
                 automount_service_account_token=False,
                 enable_service_links=False,
             ),

@@ -20,10 +20,12 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from synapse.components.download import DownloadArgs, download
 from synapse.components.engine_command import CACHE, HF_HOME, PORT, arguments, command, variables
-from synapse.components.labels import (
-    SKIP_AWAIT,
-    labels,
-    metadata,
+from synapse.components.labels import SKIP_AWAIT, metadata
+from synapse.components.leaving import (
+    GRACE_SECONDS,
+    before_end,
+    served_labels,
+    until_engine_is_idle,
 )
 from synapse.components.network import (
     admit,
@@ -50,7 +52,8 @@ from synapse.components.pods import (
 from synapse.components.priority import Priority, class_name
 from synapse.components.secrets import SecretName, Secrets, store
 from synapse.components.services import service_spec, url
-from synapse.components.waiting import wait_up_to
+from synapse.components.vram import DRIVER, VramWait, vram_wait
+from synapse.components.waiting import REPLICAS_ARE_THE_SWAPS, wait_up_to
 from synapse.names import ENGINE_PULL, GATEWAY_APP
 from synapse.plan.disk import ENGINE_CLAIM
 from synapse.plan.model import Plan
@@ -98,12 +101,17 @@ class Engine(pulumi.ComponentResource):
         after_image = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=built))
         _policies(name, plan, child)
         downloaded = download(f"{name}-pull", _pull(plan, _token(name, args, child)), after_image)
+        wait, script = vram_wait(f"{name}-wait", plan.workload(engine.service), child)
         Deployment(
             f"{name}-deployment",
             metadata=metadata(engine.service, plan.namespace, engine.service),
-            spec=_deployment(plan),
+            spec=_deployment(plan, wait),
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(parent=self, depends_on=[*built, downloaded]),
+                pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[*built, downloaded, script],
+                    ignore_changes=REPLICAS_ARE_THE_SWAPS,
+                ),
                 wait_up_to(_DEADLINE_SECONDS),
             ),
         )
@@ -113,7 +121,9 @@ class Engine(pulumi.ComponentResource):
                 engine.service, plan.namespace, engine.service, annotations=SKIP_AWAIT
             ),
             spec=service_spec(
-                engine.service, {"http": (PORT, PORT), "http-guide": (_GUIDE_PORT, PORT)}
+                engine.service,
+                {"http": (PORT, PORT), "http-guide": (_GUIDE_PORT, PORT)},
+                drains=True,
             ),
             opts=child,
         )
@@ -191,7 +201,7 @@ def _policies(name: str, plan: Plan, child: pulumi.ResourceOptions) -> None:
     )
 
 
-def _deployment(plan: Plan) -> DeploymentSpecArgs:
+def _deployment(plan: Plan, wait: VramWait) -> DeploymentSpecArgs:
     engine = plan.engine
     workload = plan.workload(engine.service)
     cache, cache_mount = claimed(ENGINE_CLAIM, CACHE)
@@ -200,9 +210,9 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
         name=engine.kind,
         image=engine.image,
         image_pull_policy=PULL_POLICY,
-        command=command(engine),
+        command=wait.before(command(engine)),
         args=arguments(engine),
-        env=environment(variables(engine)),
+        env=environment(variables(engine) | DRIVER),
         ports=[ContainerPortArgs(name="http", container_port=PORT)],
         resources=resources(workload.pod, workload.gpus),
         security_context=container_security(),
@@ -210,7 +220,9 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
             cache_mount,
             scratch_mount,
             VolumeMountArgs(name="shared-memory", mount_path="/dev/shm"),  # noqa: S108  the pod's own
+            wait.mount,
         ],
+        lifecycle=before_end(until_engine_is_idle(engine.kind, PORT)),
         startup_probe=http_probe(
             "/health",
             PORT,
@@ -227,19 +239,21 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
         ),
     )
     return DeploymentSpecArgs(
-        replicas=workload.replicas,
+        replicas=workload.first_replicas,
         # A second pod would wait for the GPU that the first one holds.
         strategy=DeploymentStrategyArgs(type="Recreate"),
         progress_deadline_seconds=_DEADLINE_SECONDS,
         selector=LabelSelectorArgs(match_labels={"app": engine.service}),
         template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(engine.service)),
+            metadata=ObjectMetaArgs(labels=served_labels(engine.service)),
             spec=PodSpecArgs(
                 runtime_class_name=plan.gpu.runtime_class,
+                init_containers=[wait.init_container(engine.image)],
                 containers=[container],
                 volumes=[
                     cache,
                     scratch_volume,
+                    wait.volume,
                     VolumeArgs(
                         name="shared-memory",
                         empty_dir=EmptyDirVolumeSourceArgs(medium="Memory", size_limit="2Gi"),
@@ -248,7 +262,7 @@ def _deployment(plan: Plan) -> DeploymentSpecArgs:
                 image_pull_secrets=pull_secrets(plan.image_pull_secret),
                 priority_class_name=class_name(plan.namespace, Priority.MODELS),
                 security_context=pod_security(ANY_USER),
-                termination_grace_period_seconds=60,
+                termination_grace_period_seconds=GRACE_SECONDS,
                 automount_service_account_token=False,
                 # A Service called `vllm` in the namespace would set VLLM_PORT.
                 enable_service_links=False,

@@ -1,12 +1,14 @@
 """The plan's routes as the files that LiteLLM's pods get: the one generator of them."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
 from synapse.components import engine_command, ollama
 from synapse.components.gateway_file import (
+    BackendVoices,
     GatewayFile,
     LitellmParams,
     ModelEntry,
@@ -15,8 +17,10 @@ from synapse.components.gateway_file import (
     RoutesFile,
 )
 from synapse.components.services import host, url
+from synapse.components.speech_services import SPEECH_SERVICES
 from synapse.names import OLLAMA
 from synapse.plan.model import Plan, Route
+from synapse.plan.phases import GATEWAY
 
 CONFIG_FILE, ROUTES_FILE = "config.yaml", "routes.json"
 INSIDE = "synapse_inside"
@@ -32,7 +36,6 @@ def gateway_config(plan: Plan) -> GatewayFile:
     Raises:
         ValidationError: a route of the plan cannot be served.
     """
-    routes = plan.gateway.routes
     return GatewayFile(
         model_list=tuple(
             ModelEntry(
@@ -40,20 +43,27 @@ def gateway_config(plan: Plan) -> GatewayFile:
                 litellm_params=_backend(route, plan),
                 model_info=ModelInfo(mode=route.mode),
             )
-            for route in routes
+            for route in _routes(plan)
         ),
         router_settings=RouterSettings(timeout=plan.gateway.request_seconds),
     )
 
 
+def _routes(plan: Plan) -> tuple[Route, ...]:
+    """A file is asked for in any phase: before the gateway's own it is the first one's."""
+    return plan.gateway.routes_in(max(plan.phase, GATEWAY))
+
+
 def _backend(route: Route, plan: Plan) -> LitellmParams:
-    """Both backends speak OpenAI's language; of Ollama's own LiteLLM makes twice the work."""
+    """All backends speak OpenAI's language; of Ollama's own LiteLLM makes twice the work."""
     service, port = {
         "engine": (plan.engine.service, engine_command.PORT),
         "ollama": (OLLAMA, ollama.PORT),
+        **SPEECH_SERVICES,
     }[route.backend]
+    client = "openai" if route.backend in SPEECH_SERVICES else "hosted_vllm"
     base = url(service, plan.namespace, port)
-    return LitellmParams(model=f"hosted_vllm/{route.model}", api_base=f"{base}/v1")
+    return LitellmParams(model=f"{client}/{route.model}", api_base=f"{base}/v1")
 
 
 def rendered(config: GatewayFile) -> str:
@@ -64,10 +74,16 @@ def rendered(config: GatewayFile) -> str:
 
 def routes_told(plan: Plan) -> RoutesFile:
     """What synapse/inside is told."""
-    gateway = plan.gateway
+    gateway, routes = plan.gateway, _routes(plan)
     return RoutesFile(
-        names=tuple(route.name for route in gateway.routes),
-        engine_fallbacks={route.name: route.fallback for route in gateway.routes if route.fallback},
+        modes={route.name: route.mode for route in routes},
+        engine_fallbacks=_fallbacks(route for route in routes if route.backend == "engine"),
+        voice_fallbacks=_fallbacks(route for route in routes if route.mode == "audio_speech"),
+        voices={
+            route.name: BackendVoices(default=route.voice, names=route.voices)
+            for route in routes
+            if route.voice
+        },
         unknown_models=gateway.unknown_models,
         default_route=gateway.default_route,
         engine_host=host(plan.engine.service, plan.namespace),
@@ -76,6 +92,10 @@ def routes_told(plan: Plan) -> RoutesFile:
         first_token_seconds=gateway.first_token_seconds,
         metrics_port=gateway.metrics_port,
     )
+
+
+def _fallbacks(routes: Iterable[Route]) -> dict[str, str]:
+    return {route.name: route.fallback for route in routes if route.fallback}
 
 
 def config_files(plan: Plan) -> dict[str, str]:

@@ -110,11 +110,20 @@ class GatewayFile(Part):
         return {entry.model_name: entry.model_info.mode for entry in self.model_list}
 
 
+class BackendVoices(Part):
+    """What the server of a route calls its voices."""
+
+    default: str
+    names: dict[str, str]
+
+
 class RoutesFile(Part):
     """What synapse/inside is told: the fields of its `Told`."""
 
-    names: tuple[Name, ...]
+    modes: dict[Name, Mode]
     engine_fallbacks: dict[Name, Name]
+    voice_fallbacks: dict[Name, Name]
+    voices: dict[Name, BackendVoices]
     unknown_models: Literal["fallback", "reject"]
     default_route: Name
     engine_host: str
@@ -130,14 +139,21 @@ class RoutesFile(Part):
             ValueError: a name leads to nobody, or to another kind of answer.
         """
         modes = file.modes
-        if set(self.names) != set(modes):
+        if self.modes != modes:
             raise ValueError("the routes are not those of model_list")
         if modes.get(self.default_route) != "chat":
             raise ValueError(f"the default route {self.default_route} is no chat route")
-        for name, stand_in in self.engine_fallbacks.items():
-            if stand_in not in modes:
-                raise ValueError(f"{name} falls back to {stand_in}, which is no route")
-            if stand_in in self.engine_fallbacks:
-                raise ValueError(f"{name} falls back to {stand_in}, which the engine answers, too")
-            if modes[stand_in] != modes[name]:
-                raise ValueError(f"{name} falls back to {stand_in}, which is no {modes[name]}")
+        speak = {name for name, mode in modes.items() if mode == "audio_speech"}
+        if set(self.voices) != speak:
+            raise ValueError("the routes with voices are not those that speak")
+        for fallbacks, who in (
+            (self.engine_fallbacks, "the engine"),
+            (self.voice_fallbacks, "that voice"),
+        ):
+            for name, stand_in in fallbacks.items():
+                if stand_in not in modes:
+                    raise ValueError(f"{name} falls back to {stand_in}, which is no route")
+                if stand_in in fallbacks:
+                    raise ValueError(f"{name} falls back to {stand_in}, which {who} answers, too")
+                if modes[stand_in] != modes[name]:
+                    raise ValueError(f"{name} falls back to {stand_in}, which is no {modes[name]}")

@@ -4,14 +4,21 @@ from collections.abc import Mapping
 
 from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
 
+from synapse.names import SERVING, SERVING_LABEL
+
 LOCAL_DOMAIN = "svc.cluster.local"
 
 
-def service_spec(app: str, ports: Mapping[str, tuple[int, int]]) -> ServiceSpecArgs:
-    """A cluster-internal Service: port name → (port, container port)."""
+def service_spec(
+    app: str, ports: Mapping[str, tuple[int, int]], *, drains: bool = False
+) -> ServiceSpecArgs:
+    """A cluster-internal Service: port name → (port, container port).
+
+    `drains`: its pods are taken out of it by a label of theirs.
+    """
     return ServiceSpecArgs(
         type="ClusterIP",
-        selector={"app": app},
+        selector={"app": app} | ({SERVING_LABEL: SERVING} if drains else {}),
         ports=[
             ServicePortArgs(name=name, port=port, target_port=target, protocol="TCP")
             for name, (port, target) in ports.items()

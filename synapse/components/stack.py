@@ -6,12 +6,18 @@ import pulumi
 import pulumi_kubernetes
 
 from synapse.components import gateway, ollama
+from synapse.components.device_plugin import (
+    DevicePlugin,
+    DevicePluginArgs,
+    needs_device_plugin,
+)
 from synapse.components.edge import HttpsRoute, RouteArgs
 from synapse.components.engine import Engine, EngineArgs
 from synapse.components.foundation import Foundation, FoundationArgs
 from synapse.components.gateway import Gateway, GatewayArgs
 from synapse.components.ollama import Ollama, OllamaArgs
 from synapse.components.secrets import Secrets
+from synapse.components.speech import Speech, SpeechArgs
 from synapse.names import GATEWAY, GATEWAY_APP, OLLAMA
 from synapse.plan import phases
 from synapse.plan.model import Plan
@@ -22,6 +28,9 @@ _PATHS = {
     GATEWAY: ("/v1/", "/health/liveliness", "/health/readiness"),
     OLLAMA: ("/api/", "/v1/"),
 }
+
+_Phase = tuple[pulumi.Resource, ...]
+"""What a phase consists of, for the next one to wait for."""
 
 
 @dataclass(frozen=True)
@@ -56,32 +65,37 @@ class Synapse(pulumi.ComponentResource):
         self.endpoints = {}
         below = pulumi.ResourceOptions(parent=self, provider=provider)
         foundation = Foundation("foundation", FoundationArgs(plan), below)
-        last: pulumi.Resource = foundation
+        last: _Phase = (foundation,)
+        if needs_device_plugin(plan):
+            # In every phase: the GPU has to be offered before the first pod may ask for it.
+            plugin = DevicePluginArgs(plan)
+            last = (foundation, DevicePlugin("device-plugin", plugin, _upon(foundation, below)))
         for phase, build in (
             (phases.OLLAMA, self._ollama),
             (phases.ENGINE, self._engine),
             (phases.GATEWAY, self._gateway),
+            (phases.SPEECH, self._speech),
         ):
             if plan.phase >= phase:
                 # Each phase waits for the one before, and so is taken down before it.
-                last = build(args, _upon(last, below))
+                last = build(args, _upon_all(last, below))
         self.register_outputs(dict(self.endpoints))
 
-    def _ollama(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    def _ollama(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> _Phase:
         plan = args.plan
         built = Ollama(OLLAMA, OllamaArgs(plan), opts)
         self.endpoints["ollama"] = built.url
         if plan.ollama.ingress_host:
             host, after = plan.ollama.ingress_host, _upon(built, opts)
-            _https(plan, OLLAMA, host, after, app=OLLAMA, port=ollama.PORT)
-        return built
+            return built, _https(plan, OLLAMA, host, after, app=OLLAMA, port=ollama.PORT)
+        return (built,)
 
-    def _engine(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    def _engine(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> _Phase:
         built = Engine("engine", EngineArgs(args.plan, args.secrets, args.build_command), opts)
         self.endpoints["engine"] = built.url
-        return built
+        return (built,)
 
-    def _gateway(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    def _gateway(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> _Phase:
         plan = args.plan
         built = Gateway("gateway", GatewayArgs(plan, args.secrets), opts)
         self.endpoints["gateway"] = built.url
@@ -90,7 +104,13 @@ class Synapse(pulumi.ComponentResource):
             host, after = plan.gateway.host, _upon(built, opts)
             public = _https(plan, GATEWAY, host, after, app=GATEWAY_APP, port=gateway.SERVICE_PORT)
             self.endpoints["public"] = public.url
-        return built
+            return built, public
+        return (built,)
+
+    def _speech(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> _Phase:
+        built = Speech("speech", SpeechArgs(args.plan), opts)
+        self.endpoints["speech"] = built.url
+        return (built,)
 
 
 def _https(
@@ -106,6 +126,12 @@ def _https(
         tls_secret=plan.gateway.tls_secret,
     )
     return HttpsRoute(f"{service}-https", args, opts)
+
+
+def _upon_all(lower: _Phase, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    for one in lower:
+        opts = _upon(one, opts)
+    return opts
 
 
 def _upon(lower: pulumi.Resource, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:

@@ -10,3 +10,7 @@ def wait_up_to(seconds: int) -> pulumi.ResourceOptions:
     """Wait this long for creation and update."""
     wait = f"{seconds}s"
     return pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait))
+
+
+# Scaled by `python -m synapse swap` from their creation on: an update must not fight it.
+REPLICAS_ARE_THE_SWAPS = ["spec.replicas"]

@@ -9,6 +9,7 @@ from synapse.console import (
     preflight_command,
     pull_command,
     routes_command,
+    swap_command,
 )
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app.command("preflight")(preflight_command.preflight)
 app.command("pull")(pull_command.pull)
 app.command("health")(health_command.health)
 app.command("routes")(routes_command.routes)
+app.command("swap")(swap_command.swap)
 app.command("build-engine")(build_engine_command.build_engine)
 
 

@@ -15,7 +15,7 @@ from synapse.console.stack import (
 from synapse.console.tables import plain_table
 from synapse.plan.build import make_plan
 
-_STYLES = {"up": "green", "down": "red", "simulated": "yellow"}
+_STYLES = {"up": "green", "down": "red", "simulated": "yellow", "resting": "dim"}
 
 
 def health(config: ConfigOption = DEFAULT_CONFIG, phase: PhaseOption = None) -> None:

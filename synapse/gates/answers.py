@@ -1,11 +1,12 @@
 """What the stack's services answer now, asked without calling a model."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from synapse.cluster.access import Answer, Cluster
 from synapse.cluster.errors import ClusterError
-from synapse.names import GATEWAY, OLLAMA
+from synapse.names import GATEWAY, OLLAMA, PIPER, STT, TTS
 from synapse.plan.model import Plan, Route
 
 _LONGEST_SHOWN = 120
@@ -55,6 +56,43 @@ def gateway_answer(cluster: Cluster, plan: Plan) -> Spoken:
     if not answer.ok:
         return _down(answer)
     return Spoken(True, f"LiteLLM {_field(answer.body, 'status')}")
+
+
+def coqui_answer(cluster: Cluster, plan: Plan) -> Spoken:
+    """Coqui's page, which it shows once its model is loaded: it has no health of its own."""
+    return _alive(cluster, plan, TTS, "/")
+
+
+def speaches_answer(cluster: Cluster, plan: Plan) -> Spoken:
+    """The health of Speaches, which loads a model with the first request for it."""
+    return _alive(cluster, plan, STT, "/health")
+
+
+def piper_answer(cluster: Cluster, plan: Plan) -> Spoken:
+    """The health of openedai-speech, which is always well."""
+    return _alive(cluster, plan, PIPER, "/health")
+
+
+def _alive(cluster: Cluster, plan: Plan, service: str, path: str) -> Spoken:
+    answer = _ask(cluster, plan, service, path)
+    return Spoken(True, "answers") if answer.ok else _down(answer)
+
+
+def speech_answers(cluster: Cluster, plan: Plan) -> dict[str, bool]:
+    """Which of the speech servers that the plan routes to answer now."""
+    ask = {"coqui": coqui_answer, "speaches": speaches_answer, "piper": piper_answer}
+    routed = {route.backend for route in plan.gateway.routes_in(plan.phase)}
+    return {backend: asked(cluster, plan).up for backend, asked in ask.items() if backend in routed}
+
+
+def speaks_now(route: Route, up: Mapping[str, bool], plan: Plan) -> str | None:
+    """Who would answer a name of a voice or a transcriber now; None: nobody."""
+    if up[route.backend]:
+        return f"{route.backend}, {route.model}"
+    stand_in = next((one for one in plan.gateway.routes if one.name == route.fallback), None)
+    if stand_in and up[stand_in.backend]:
+        return f"{stand_in.backend}, {stand_in.model} (fallback)"
+    return None
 
 
 def answers_now(route: Route, engine: Spoken, ollama: Spoken) -> str | None:

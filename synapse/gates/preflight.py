@@ -10,7 +10,7 @@ from typing import Literal
 
 from synapse.catalogue import UnknownEntryError, load_catalogue
 from synapse.gates.snapshot import ClusterSnapshot, NodeSeen
-from synapse.names import GPU_RESOURCE
+from synapse.names import DEVICE_PLUGIN, GPU_RESOURCE, SYSTEM_NAMESPACE
 from synapse.plan import phases
 from synapse.plan.model import Plan, WorkloadKind
 from synapse.settings.machine import TargetKind
@@ -65,6 +65,7 @@ def _findings(settings: Settings, plan: Plan, snapshot: ClusterSnapshot) -> Iter
             if node.gpu_product:
                 yield gpu_model(plan, node.gpu_product)
         yield runtime_class(plan, snapshot)
+        yield gpu_is_with_chat(plan, snapshot)
         yield hf_token(settings, plan)
     if _public_hosts(plan):
         yield traefik(snapshot)
@@ -178,9 +179,11 @@ def gpu_claims(plan: Plan, node: NodeSeen) -> Finding:
         node.gpus >= plan.gpu.devices,
         f"{node.gpus} {GPU_RESOURCE}",
         f"at least {plan.gpu.devices} (gpu.sharing {plan.gpu.sharing})",
-        f"set timeSlicing replicas of the NVIDIA device plugin to {plan.gpu.devices}"
+        f"set timeSlicing replicas of the NVIDIA device plugin to {plan.gpu.devices}: phase 1 "
+        f"makes a ConfigMap for it, {SYSTEM_NAMESPACE}/{DEVICE_PLUGIN}-config"
         if shared and node.gpus
-        else "install the driver and the NVIDIA device plugin, 0.14 or later",
+        else "install the driver and the NVIDIA device plugin, 0.14 or later "
+        "(gpu.device_plugin: stack installs the plugin in phase 1)",
     )
 
 
@@ -212,6 +215,25 @@ def runtime_class(plan: Plan, snapshot: ClusterSnapshot) -> Finding:
         name in snapshot.runtime_classes,
         "install the NVIDIA container toolkit (K3s then makes the class), "
         "or set synapse:gpu.runtime_class",
+    )
+
+
+def gpu_is_with_chat(plan: Plan, snapshot: ClusterSnapshot) -> Finding:
+    """Without speech on the GPU the engine is not left at 0: its replicas are the swap's."""
+    takes_turns = any(
+        one.first_replicas is not None and plan.phase in one.phases
+        for one in plan.workloads
+        if one.name != plan.engine.service
+    )
+    replicas = snapshot.engine_replicas
+    name = f"{plan.namespace}/{plan.engine.service}"
+    return _finding(
+        "gpu-is-with-chat",
+        takes_turns or replicas != 0,
+        "not deployed yet" if replicas is None else f"{name} is scaled to {replicas}",
+        "any" if takes_turns else "not 0: nobody else has the GPU in this phase",
+        "run `python -m synapse swap chat` while the config is still at the speech phase, "
+        f"or `kubectl -n {plan.namespace} scale deployment/{plan.engine.service} --replicas=1`",
     )
 
 

@@ -42,6 +42,7 @@ def read_snapshot(cluster: Cluster, settings: Settings, plan: Plan) -> ClusterSn
         namespace_exists=namespace_exists,
         secrets=_there(cluster, f"{namespace}/secrets", secrets),
         replicas=_replicas(cluster, settings),
+        engine_replicas=_engine_replicas(cluster, plan),
     )
 
 
@@ -90,6 +91,17 @@ def _replicas(cluster: Cluster, settings: Settings) -> dict[str, int]:
         there = found.status.replicas if found.status else None
         counted[f"{old.namespace}/{old.name}"] = max(1 if wanted is None else wanted, there or 0)
     return counted
+
+
+def _engine_replicas(cluster: Cluster, plan: Plan) -> int | None:
+    found = cluster.find(
+        f"read the Deployment {plan.namespace}/{plan.engine.service}",
+        lambda client: client.get(Deployment, plan.engine.service, namespace=plan.namespace),
+    )
+    if found is None:
+        return None
+    wanted = found.spec.replicas if found.spec else None
+    return 1 if wanted is None else wanted
 
 
 def _deployment(client: Client, old: LegacyService) -> Deployment:

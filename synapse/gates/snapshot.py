@@ -34,3 +34,5 @@ class ClusterSnapshot:
     """Those asked for that are in the stack's namespace."""
     replicas: dict[str, int] = field(default_factory=dict)
     """Pods of the old Deployments, by `namespace/name`; one that is gone is left out."""
+    engine_replicas: int | None = None
+    """What the stack's own engine is scaled to; None: it is not deployed."""

@@ -2,7 +2,7 @@
 
 LiteLLM never sees a request without an accepted key, so no part of a refused key can get into its
 logs or labels. A request that waits for an engine which turns out to be dead is sent again, to the
-engine's stand-in, as long as nothing of an answer has left.
+engine's stand-in, as long as nothing of an answer has left. So is one for a voice that is away.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Edge:
             both: set[asyncio.Future[Any]] = {running, passage.interrupted}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if passage.interrupted.done():
-                passage.avoid_engine = passage.interrupted.result()
+                passage.avoid = passage.interrupted.result()
                 if attempt.give_up():
                     running.cancel()
                 engine_watch().settled(passage)
@@ -118,7 +118,7 @@ class Edge:
 class _Attempt:
     """One run of LiteLLM for an answer. Its head waits for the first of its body.
 
-    One that gives way says nothing when the engine fails it: another one takes its place.
+    One that gives way says nothing when its backend fails it: another one takes its place.
     """
 
     def __init__(self, answer: _Answer, passage: Passage, *, gives_way: bool) -> None:
@@ -146,21 +146,24 @@ class _Attempt:
                 return
             if self._gives_way and self._is_failure(self._head["status"], body):
                 self._given_up = True
-                self._passage.interrupt(Reason.ENGINE_FAILED)
+                self._passage.interrupt(
+                    Reason.ENGINE_FAILED if self._passage.at_engine else Reason.VOICE_FAILED
+                )
                 return
             head, self._head = self._head, None
             await self._answer.open(head)
         await self._answer.send(message)
 
     def _is_failure(self, status: int, body: bytes) -> bool:
-        """Whether the engine is at fault; what the caller did wrong would be so elsewhere, too."""
-        if not self._passage.at_engine or not (
+        """Whether the backend is at fault; what the caller did wrong would be so elsewhere, too."""
+        passage = self._passage
+        if not (passage.at_engine or passage.at_voice) or not (
             status >= _SERVER_ERROR
             or status in _FAULTS_OF_A_BACKEND
             or body.startswith(_ERROR_EVENT)
         ):
             return False
-        if status != _OVERLOADED:
+        if passage.at_engine and status != _OVERLOADED:
             engine_watch().request_failed()
         return True
 

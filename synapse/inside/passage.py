@@ -18,6 +18,7 @@ class Reason(StrEnum):
     ENGINE_DOWN = "engine-down"
     ENGINE_FAILED = "engine-failed"
     ENGINE_SLOW = "engine-slow"
+    VOICE_FAILED = "voice-failed"
 
 
 @dataclass(eq=False)
@@ -28,23 +29,25 @@ class Passage:
         asked_for: the route that was asked for, or OTHER_NAME.
         answered_by: the route that it was sent to; None: not routed yet.
         reason: why these two differ; None: they do not.
-        avoid_engine: set for the second try, if the engine kept the first one waiting.
+        avoid: set for the second try: why the one that was asked first is not asked again.
         at_engine: whether the engine is at work on it.
-        interrupted: done when the engine is given up while nothing has been answered yet.
+        at_voice: whether a voice is that may be away.
+        interrupted: done when these are given up while nothing has been answered yet.
     """
 
     asked_for: str = OTHER_NAME
     answered_by: str | None = None
     reason: Reason | None = None
-    avoid_engine: Reason | None = None
+    avoid: Reason | None = None
     at_engine: bool = False
+    at_voice: bool = False
     interrupted: asyncio.Future[Reason] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     def interrupt(self, reason: Reason) -> None:
-        """Give the engine up, unless it has begun to answer or has been given up already."""
-        if self.at_engine and not self.interrupted.done():
+        """Give the backend up, unless it has begun to answer or has been given up already."""
+        if (self.at_engine or self.at_voice) and not self.interrupted.done():
             self.interrupted.set_result(reason)
 
 

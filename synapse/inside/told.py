@@ -7,11 +7,18 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 ROUTES_FILE_VARIABLE = "SYNAPSE_ROUTES"
 LEAVING_FILE_VARIABLE = "SYNAPSE_LEAVING"
 KEY_VARIABLES = ("LITELLM_MASTER_KEY", "SYNAPSE_PREVIOUS_KEY")
+
+
+class BackendVoices(TypedDict):
+    """What the server of a route calls its voices: by the names that callers know, and else."""
+
+    default: str
+    names: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -19,8 +26,10 @@ class Told:
     """The routes as far as the code inside needs them.
 
     Attributes:
-        names: public names of all routes.
+        modes: public names of all routes → what each is for.
         engine_fallbacks: routes of the engine → the route that stands in for each.
+        voice_fallbacks: routes of a voice that may be away → the route that stands in for each.
+        voices: routes that speak → the voices of their servers.
         unknown_models: what becomes of other names.
         default_route: answers other names.
         engine_host: host name of the engine's Service.
@@ -30,8 +39,10 @@ class Told:
         metrics_port: where metrics are served; None: nowhere.
     """
 
-    names: frozenset[str]
+    modes: dict[str, str]
     engine_fallbacks: dict[str, str]
+    voice_fallbacks: dict[str, str]
+    voices: dict[str, BackendVoices]
     unknown_models: Literal["fallback", "reject"]
     default_route: str
     engine_host: str
@@ -45,7 +56,7 @@ class Told:
 def told() -> Told:
     """Read the file once."""
     content = json.loads(Path(os.environ[ROUTES_FILE_VARIABLE]).read_text(encoding="utf-8"))
-    return Told(**{**content, "names": frozenset(content["names"])})
+    return Told(**content)
 
 
 @cache

@@ -1,13 +1,16 @@
 """Settings and catalogue in, plan out: the one pure function that everything else reads."""
 
 from synapse.catalogue import Catalogue
+from synapse.names import SYSTEM_NAMESPACE
 from synapse.plan.disk import plan_volumes
 from synapse.plan.engine import plan_engine
-from synapse.plan.model import Caller, GpuBudget, NodePlan, PhasePlan, Plan
+from synapse.plan.model import Caller, GpuBudget, NodePlan, PhasePlan, Plan, SpeechPlan
 from synapse.plan.ollama import plan_ollama
 from synapse.plan.phases import PHASES
 from synapse.plan.ram import plan_quota, plan_ram
 from synapse.plan.routes import plan_gateway
+from synapse.plan.speech import plan_speech, vram_beside_engine_gib
+from synapse.plan.speech_verdicts import speech_verdicts
 from synapse.plan.states import (
     DEVICES_WHEN_SHARED,
     others_beside_engine_gib,
@@ -31,12 +34,15 @@ def make_plan(settings: Settings, catalogue: Catalogue) -> Plan:
     """Compute the plan of all phases. Pure: the same arguments give the same plan."""
     node, gpu = _node(settings), _gpu(settings, catalogue)
     ollama = plan_ollama(settings, catalogue)
-    engine = plan_engine(settings, catalogue, gpu, others_beside_engine_gib(settings))
-    workloads = plan_workloads(settings, ollama, engine)
+    others_gib = others_beside_engine_gib(settings, vram_beside_engine_gib(settings, catalogue))
+    engine = plan_engine(settings, catalogue, gpu, others_gib)
+    speech = plan_speech(settings, catalogue, gpu, engine, others_gib)
+    gpu = gpu.model_copy(update={"devices": _devices(settings, speech)})
+    workloads = plan_workloads(settings, ollama, engine, speech)
     states = plan_states(settings, gpu, engine, workloads)
     transitions = plan_transitions(states)
     ram = plan_ram(node, workloads, states)
-    volumes = plan_volumes(settings, ollama, engine)
+    volumes = plan_volumes(settings, ollama, engine, speech)
     return Plan(
         phase=settings.phase,
         namespace=settings.namespace,
@@ -60,7 +66,8 @@ def make_plan(settings: Settings, catalogue: Catalogue) -> Plan:
         volumes=volumes,
         ollama=ollama,
         engine=engine,
-        gateway=plan_gateway(settings, catalogue, ollama, engine),
+        gateway=plan_gateway(settings, catalogue, ollama, engine, speech),
+        speech=speech,
         callers=tuple(
             Caller(namespace=one.namespace, selector=one.selector, service=one.service)
             for one in settings.clients
@@ -72,6 +79,7 @@ def make_plan(settings: Settings, catalogue: Catalogue) -> Plan:
             *ram_verdicts(ram),
             *cpu_verdicts(node, workloads, states),
             *disk_verdicts(volumes, settings),
+            *speech_verdicts(speech, workloads, settings, catalogue),
         ),
     )
 
@@ -94,7 +102,6 @@ def _gpu(settings: Settings, catalogue: Catalogue) -> GpuBudget:
     gpu = settings.gpu
     total_gib = catalogue.gpu(gpu.model).total_gib
     budget_gib = gpu.budget_gib or total_gib
-    shared = gpu.sharing is Sharing.CONCURRENT
     return GpuBudget(
         model=gpu.model,
         total_gib=total_gib,
@@ -103,6 +110,20 @@ def _gpu(settings: Settings, catalogue: Catalogue) -> GpuBudget:
         reserve_gib=gpu.reserve_gib,
         ceiling_gib=min(budget_gib, total_gib - gpu.reserve_gib),
         sharing=gpu.sharing.value,
-        devices=gpu.count * (DEVICES_WHEN_SHARED if shared else 1),
+        devices=gpu.count,
         runtime_class=gpu.runtime_class,
+        device_plugin=gpu.device_plugin,
+        device_plugin_image=catalogue.image("nvidia-device-plugin").reference,
+        device_plugin_namespace=(
+            SYSTEM_NAMESPACE
+            if gpu.sharing is Sharing.CONCURRENT or gpu.device_plugin == "stack"
+            else None
+        ),
     )
+
+
+def _devices(settings: Settings, speech: SpeechPlan) -> int:
+    """Claims that the device plugin has to offer: shared, one for each that runs together."""
+    if settings.gpu.sharing is Sharing.EXCLUSIVE:
+        return settings.gpu.count
+    return settings.gpu.count * (DEVICES_WHEN_SHARED + (speech.stt.device == "gpu"))

@@ -1,6 +1,6 @@
 """Volumes: their claims, what lies on them, and how full they may get."""
 
-from synapse.plan.model import EnginePlan, Line, OllamaPlan, Volume
+from synapse.plan.model import EnginePlan, Line, OllamaPlan, SpeechPlan, Volume
 from synapse.settings.settings import Settings
 
 OLLAMA_CLAIM = "ollama-models"
@@ -11,7 +11,9 @@ SPEECH_CLAIM = "speech-models"
 _FULL_FRACTION = 0.8
 
 
-def plan_volumes(settings: Settings, ollama: OllamaPlan, engine: EnginePlan) -> tuple[Volume, ...]:
+def plan_volumes(
+    settings: Settings, ollama: OllamaPlan, engine: EnginePlan, speech: SpeechPlan
+) -> tuple[Volume, ...]:
     """List the claims of all phases: the namespace holds every one of them from the start."""
     return (
         _volume(
@@ -24,7 +26,11 @@ def plan_volumes(settings: Settings, ollama: OllamaPlan, engine: EnginePlan) -> 
             settings.engine.cache_volume_gib,
             Line(what=engine.model, gib=engine.weights_gib),
         ),
-        _volume(SPEECH_CLAIM, settings.speech.volume_gib),
+        _volume(
+            SPEECH_CLAIM,
+            settings.speech.volume_gib,
+            *(Line(what=one.name, gib=one.gib) for one in speech.weights),
+        ),
     )
 
 

@@ -23,6 +23,7 @@ class WorkloadKind(StrEnum):
     DEPLOYMENT = "deployment"
     JOB = "job"
     CRON_JOB = "cron-job"
+    DAEMON_SET = "daemon-set"
     LEGACY = "legacy"
     AGGREGATE = "aggregate"
 
@@ -52,6 +53,9 @@ class Workload(Part):
     planned_ram_gib: float = Field(description="RAM that one pod is computed to use")
     gpus: int = Field(0, description="GPUs that one pod claims from the scheduler")
     vram_gib: float = Field(0, description="VRAM that one pod takes")
+    first_replicas: int | None = Field(
+        None, description="replicas at its creation, which are the swap's from then on; null: none"
+    )
 
     @property
     def pods(self) -> int:
@@ -95,6 +99,13 @@ class GpuBudget(Part):
     sharing: Literal["exclusive", "concurrent"]
     devices: int = Field(description="GPU claims that the device plugin offers at once")
     runtime_class: str
+    device_plugin: Literal["present", "stack"] = Field(
+        description="whether the stack installs the device plugin"
+    )
+    device_plugin_image: str
+    device_plugin_namespace: str | None = Field(
+        description="where the stack tells the device plugin what to offer; None: nowhere"
+    )
 
 
 class GpuMember(Part):
@@ -222,14 +233,62 @@ class OllamaPlan(Part):
     ingress_host: str | None
 
 
+class SttPlan(Part):
+    """Speech to text: which Whisper, where, and how long a clip takes it."""
+
+    image: str
+    device: Literal["cpu", "gpu"]
+    model: str = Field(description="its size, by the config's name for it")
+    repository: str
+    compute_type: str
+    threads: int
+    vram_gib: float
+    ram_gib: float = Field(description="RAM that the model was seen to take; 0: nobody measured it")
+    seconds: float = Field(description="what the bound's clip takes, by published figures")
+    formula: str = Field(description="how these seconds came about")
+
+
+class Licence(Part):
+    """Who has acknowledged the licence of XTTS's weights."""
+
+    by: str
+    on: str = Field(description="ISO date")
+
+
+class SpeechWeights(Part):
+    """Files of a speech model that a Job downloads."""
+
+    name: str = Field(description="its name in the catalogue")
+    repository: str
+    gib: float
+
+
+class SpeechPlan(Part):
+    """Phase 4: the voices, and speech to text."""
+
+    wanted: Literal["xtts-v2", "kokoro", "piper"]
+    voice: Literal["xtts-v2", "kokoro", "piper"] = Field(
+        description="the voice that is deployed beside kokoro"
+    )
+    licence: Licence | None
+    coqui_image: str
+    piper_image: str
+    stt: SttPlan
+    kokoro: str = Field(description="repository of the voice that is always there")
+    weights: tuple[SpeechWeights, ...]
+
+
 class Route(Part):
     """A name that clients ask for, and who answers it."""
 
     name: str
-    backend: Literal["engine", "ollama"]
+    backend: Literal["engine", "ollama", "coqui", "speaches", "piper"]
     model: str = Field(description="the model's name at the backend")
-    mode: Literal["chat", "embedding"]
+    mode: Literal["chat", "embedding", "audio_speech", "audio_transcription"]
     fallback: str | None = Field(description="the route that answers when the backend is down")
+    since: int = Field(description="the phase from which it is routed")
+    voices: dict[str, str] = Field({}, description="the backend's voice for each known name")
+    voice: str | None = Field(None, description="the backend's voice for any other name")
 
 
 class GatewayPlan(Part):
@@ -249,6 +308,10 @@ class GatewayPlan(Part):
     host: str | None
     tls_secret: str
     restart_schedule: str
+
+    def routes_in(self, phase: int) -> tuple[Route, ...]:
+        """The routes that the gateway has in a phase."""
+        return tuple(route for route in self.routes if route.since <= phase)
 
 
 class Quota(Part):
@@ -315,6 +378,7 @@ class Plan(Part):
     ollama: OllamaPlan
     engine: EnginePlan
     gateway: GatewayPlan
+    speech: SpeechPlan
     callers: tuple[Caller, ...]
     verdicts: tuple[Verdict, ...]
 

@@ -17,7 +17,7 @@ PHASES = (
     Phase(1, "Ollama", "namespace, volumes, Ollama on the CPU, a pull Job a model", built=True),
     Phase(2, "Engine", "the engine on the GPU, its cache volume and download", built=True),
     Phase(3, "Gateway", "LiteLLM, routes, fallback, keys, ingress, daily restart", built=True),
-    Phase(4, "Speech", "text to speech and back, GPU time-sharing", built=False),
+    Phase(4, "Speech", "text to speech and back, GPU time-sharing", built=True),
     Phase(5, "Monitoring", "Prometheus, Grafana, DCGM, rules, dashboards", built=False),
     Phase(6, "Decommission", "old services retired, backups", built=False),
 )

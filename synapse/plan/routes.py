@@ -1,7 +1,9 @@
 """Public names and who answers them."""
 
 from synapse.catalogue import Catalogue
-from synapse.plan.model import EnginePlan, GatewayPlan, OllamaPlan, Route
+from synapse.plan import phases
+from synapse.plan.model import EnginePlan, GatewayPlan, OllamaPlan, Route, SpeechPlan
+from synapse.plan.speech_routes import speech_routes
 from synapse.settings.settings import Settings
 from synapse.settings.workloads import Backend
 
@@ -11,15 +13,23 @@ _METRICS_PORT = 9090
 
 
 def plan_gateway(
-    settings: Settings, catalogue: Catalogue, ollama: OllamaPlan, engine: EnginePlan
+    settings: Settings,
+    catalogue: Catalogue,
+    ollama: OllamaPlan,
+    engine: EnginePlan,
+    speech: SpeechPlan,
 ) -> GatewayPlan:
-    """Route the config's names first, then every Ollama model by its own tag."""
+    """Route the config's names first, then every Ollama model by its own tag, then speech."""
     wanted = settings.gateway
     return GatewayPlan(
         image=wanted.image or catalogue.image("litellm").reference,
         kubectl_image=catalogue.image("kubectl").reference,
         replicas=wanted.replicas,
-        routes=(*_public_routes(settings, ollama, engine), *_ollama_routes(ollama)),
+        routes=(
+            *_public_routes(settings, ollama, engine),
+            *_ollama_routes(ollama),
+            *speech_routes(speech, catalogue),
+        ),
         unknown_models=wanted.unknown_models,
         default_route=ollama.default_model,
         first_token_seconds=wanted.first_token_seconds,
@@ -42,6 +52,7 @@ def _public_routes(settings: Settings, ollama: OllamaPlan, engine: EnginePlan) -
             model=route.model or engine.served_names[0],
             mode="embedding" if route.model in embeddings else "chat",
             fallback=ollama.default_model if route.backend is Backend.ENGINE else None,
+            since=phases.GATEWAY,
         )
         for route in settings.gateway.routes
     ]
@@ -55,6 +66,7 @@ def _ollama_routes(ollama: OllamaPlan) -> list[Route]:
             model=model.tag,
             mode="embedding" if model.embeddings else "chat",
             fallback=None,
+            since=phases.GATEWAY,
         )
         for model in ollama.models
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from synapse.names import TTS
+from synapse.names import STT, TTS
 from synapse.plan import phases
 from synapse.plan.model import (
     EnginePlan,
@@ -17,14 +17,18 @@ from synapse.settings.machine import Sharing
 from synapse.settings.settings import Settings
 
 DEVICES_WHEN_SHARED = 2
-"""Time-slicing has to offer the device twice for the engine and speech to run together."""
+"""Time-slicing has to offer the device twice for the engine and speech to run together, and once
+more for speech to text where that is on the GPU."""
 
 _Members = tuple[GpuMember, ...]
 _Named = tuple[str, _Members]
 
 
-def others_beside_engine_gib(settings: Settings) -> float:
-    """VRAM that others hold, at the worst, in a state in which the engine runs."""
+def others_beside_engine_gib(settings: Settings, speech_gib: float) -> float:
+    """VRAM that others hold, at the worst, in a state in which the engine runs.
+
+    `speech_gib` is that of the speech workloads that run beside the engine.
+    """
     beside_gib = {
         phase: sum(
             old.vram_gib
@@ -33,9 +37,8 @@ def others_beside_engine_gib(settings: Settings) -> float:
         )
         for phase in phases.from_phase(phases.ENGINE)
     }
-    if settings.gpu.sharing is Sharing.CONCURRENT:
-        for phase in phases.from_phase(phases.SPEECH):
-            beside_gib[phase] += settings.speech.tts.vram_gib
+    for phase in phases.from_phase(phases.SPEECH):
+        beside_gib[phase] += speech_gib
     return max(beside_gib.values())
 
 
@@ -64,27 +67,31 @@ def _states_of(
     old = tuple(_own(one) for one in on_gpu if one.kind is WorkloadKind.LEGACY)
     chat = tuple(_engine(one, gpu, engine) for one in on_gpu if one.name == engine.service)
     speech = tuple(_own(one) for one in on_gpu if one.name == TTS)
+    # Speech to text takes no turns: where it is on the GPU, it is there in every state.
+    stt = tuple(_own(one) for one in on_gpu if one.name == STT)
+    beside = stt + old
     together = settings.gpu.sharing is Sharing.CONCURRENT
     if not chat:
         if old:
             yield _named("legacy", old)
     elif not speech:
-        yield _named("chat", chat + old)
+        yield _named("chat", chat + beside)
     elif together:
-        yield _named("chat+speech", chat + speech + old)
+        yield _named("chat+speech", chat + speech + beside)
         if settings.engine.sleep_mode:
             residue_gib = settings.engine.sleep_mode.residue_gib
             asleep = (_asleep(chat[0], residue_gib),)
-            yield _named("speech, engine asleep", asleep + speech + old)
+            yield _named("speech, engine asleep", asleep + speech + beside)
     else:
-        yield _named("chat", chat + old)
-        yield _named("speech", speech + old)
+        yield _named("chat", chat + beside)
+        yield _named("speech", speech + beside)
 
 
 def _named(name: str, members: _Members) -> _Named:
-    """Old services make it another state, so that a name stands for one sum."""
+    """Others beside make it another state, so that a name stands for one sum."""
+    stt = ["stt" for member in members if member.workload == STT]
     old = [member.workload.split("/")[1] for member in members if "/" in member.workload]
-    return ("+".join([name, *old]) if name != "legacy" else name), members
+    return ("+".join([name, *stt, *old]) if name != "legacy" else name), members
 
 
 def _own(workload: Workload) -> GpuMember:

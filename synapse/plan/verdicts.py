@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from synapse.names import OLLAMA, TTS
+from synapse.names import OLLAMA, STT, TTS
 from synapse.plan import phases
 from synapse.plan.engine import rounded_down, rounded_up
 from synapse.plan.model import (
@@ -93,11 +93,21 @@ def _state_vram(state: GpuState, gpu: GpuBudget, engine: EnginePlan) -> Verdict:
 
 
 def _count_cure(state: GpuState, claims: int, gpu: GpuBudget) -> str:
-    cures = ["scale the old service down at an earlier phase (legacy.scaled_down_at)"]
+    """Each change that is enough by itself; failing that, all of them together."""
+    old = sum(member.gpus for member in state.members if "/" in member.workload)
+    stt = sum(member.gpus for member in state.members if member.workload == STT)
+    if gpu.sharing == "concurrent":
+        stt = 0  # shared, the device plugin offers its claim as well
+    known = (
+        (old, "scale the old service down at an earlier phase (legacy.scaled_down_at)"),
+        (stt, "set speech.stt.device to cpu"),
+    )
+    cures = [cure for fewer, cure in known if fewer and claims - fewer <= gpu.devices]
     # From the speech phase on, concurrent adds a member to the state.
-    if max(state.phases) < phases.SPEECH and claims <= gpu.count * DEVICES_WHEN_SHARED:
+    early = max(state.phases) < phases.SPEECH and claims <= gpu.count * DEVICES_WHEN_SHARED
+    if early or (stt and not old):
         cures.append("set gpu.sharing to concurrent")
-    return " or ".join(cures)
+    return " or ".join(cures) or " and ".join(cure for fewer, cure in known if fewer)
 
 
 def _vram_cure(members: Sequence[GpuMember], gpu: GpuBudget, engine: EnginePlan) -> str:
@@ -108,7 +118,7 @@ def _vram_cure(members: Sequence[GpuMember], gpu: GpuBudget, engine: EnginePlan)
 
     all_gib = sum(member.vram_gib for member in members)
     old = [member.workload for member in members if "/" in member.workload]
-    engine_gib, speech_gib = gib_of(engine.service), gib_of(TTS)
+    engine_gib, speech_gib, stt_gib = gib_of(engine.service), gib_of(TTS), gib_of(STT)
     awake = math.isclose(engine_gib, engine.share_gib + engine.outside_gib)
     cures = []
     if awake:
@@ -116,8 +126,12 @@ def _vram_cure(members: Sequence[GpuMember], gpu: GpuBudget, engine: EnginePlan)
         utilization = rounded_down(free_gib / gpu.total_gib)
         if within(engine.needs_gib, utilization * gpu.total_gib):
             cures.append(f"lower engine.gpu_memory_utilization to {utilization:.2f}")
-    if engine_gib and speech_gib and within(all_gib - min(engine_gib, speech_gib), gpu.ceiling_gib):
+    in_turns_gib = all_gib - min(engine_gib, speech_gib)
+    # Taking turns leaves no room for a transcriber, which takes none.
+    if engine_gib and speech_gib and not stt_gib and within(in_turns_gib, gpu.ceiling_gib):
         cures.append("set gpu.sharing to exclusive")
+    if stt_gib and within(all_gib - stt_gib, gpu.ceiling_gib):
+        cures.append("set speech.stt.device to cpu")
     if old and within(all_gib - gib_of(*old), gpu.ceiling_gib):
         cures.append("scale the old service down earlier (legacy.scaled_down_at)")
     if cures:
@@ -126,6 +140,7 @@ def _vram_cure(members: Sequence[GpuMember], gpu: GpuBudget, engine: EnginePlan)
         *(["engine.model, engine.weights"] if awake else []),
         *(["engine.sleep_mode.residue_gib"] if engine_gib and not awake else []),
         *(["speech.tts.vram_gib"] if speech_gib else []),
+        *(["speech.stt.model"] if stt_gib else []),
         *(["legacy.vram_gib"] if old else []),
     ]
     return f"bring them down to {gpu.ceiling_gib:.1f} GiB together: {', '.join(keys)}"

@@ -4,9 +4,17 @@ from collections.abc import Iterator
 
 from synapse import names
 from synapse.plan import phases
-from synapse.plan.model import EnginePlan, OllamaPlan, PodResources, Workload, WorkloadKind
+from synapse.plan.model import (
+    EnginePlan,
+    OllamaPlan,
+    PodResources,
+    SpeechPlan,
+    Workload,
+    WorkloadKind,
+)
 from synapse.plan.ollama import loaded_ram_gib
 from synapse.settings.base import PodSize
+from synapse.settings.machine import Sharing
 from synapse.settings.settings import Settings
 
 # A download streams to disk: it needs little but room for its buffers. The Hugging Face client
@@ -25,6 +33,21 @@ _ENGINE_DOWNLOAD = PodResources(
     memory_limit_gib=2,
     ephemeral_storage_gib=1,
 )
+# One file after the other, in small pieces.
+_SPEECH_DOWNLOAD = PodResources(
+    cpu_request=0.25,
+    cpu_limit=1,
+    memory_request_gib=0.25,
+    memory_limit_gib=0.5,
+    ephemeral_storage_gib=1,
+)
+_DEVICE_PLUGIN = PodResources(
+    cpu_request=0.05,
+    cpu_limit=0.5,
+    memory_request_gib=0.0625,
+    memory_limit_gib=0.25,
+    ephemeral_storage_gib=0.25,
+)
 _KUBECTL = PodResources(
     cpu_request=0.05,
     cpu_limit=0.5,
@@ -39,17 +62,31 @@ _ENGINE_STORAGE_GIB = 10
 
 
 def plan_workloads(
-    settings: Settings, ollama: OllamaPlan, engine: EnginePlan
+    settings: Settings, ollama: OllamaPlan, engine: EnginePlan, speech: SpeechPlan
 ) -> tuple[Workload, ...]:
     """List all workloads, in the order in which the phases bring them."""
     return (
+        *_device_plugin(settings),
         *_phase_1(settings, ollama),
         *_phase_2(settings, engine),
         *_phase_3(settings),
-        *_phase_4(settings),
+        *_phase_4(settings, speech),
         *_phase_5(settings),
         *_legacy(settings),
     )
+
+
+def _device_plugin(settings: Settings) -> Iterator[Workload]:
+    if settings.gpu.device_plugin == "stack":
+        yield Workload(
+            name=names.DEVICE_PLUGIN,
+            kind=WorkloadKind.DAEMON_SET,
+            namespace=names.SYSTEM_NAMESPACE,
+            phases=phases.from_phase(phases.OLLAMA),
+            replicas=1,
+            pod=_DEVICE_PLUGIN,
+            planned_ram_gib=_DEVICE_PLUGIN.memory_request_gib,
+        )
 
 
 def _phase_1(settings: Settings, ollama: OllamaPlan) -> Iterator[Workload]:
@@ -93,6 +130,7 @@ def _phase_2(settings: Settings, engine: EnginePlan) -> Iterator[Workload]:
         gpus=1,
         vram_gib=engine.share_gib + engine.outside_gib,
         ephemeral_storage_gib=_ENGINE_STORAGE_GIB,
+        first_replicas=1,
     )
     yield _job(settings, names.ENGINE_PULL, phases.ENGINE, _ENGINE_DOWNLOAD, pods=1)
 
@@ -113,10 +151,27 @@ def _phase_3(settings: Settings) -> Iterator[Workload]:
     )
 
 
-def _phase_4(settings: Settings) -> Iterator[Workload]:
-    tts, stt = settings.speech.tts, settings.speech.stt
-    yield _sized(settings, names.TTS, phases.SPEECH, tts, gpus=1, vram_gib=tts.vram_gib)
-    yield _sized(settings, names.STT, phases.SPEECH, stt)
+def _phase_4(settings: Settings, speech: SpeechPlan) -> Iterator[Workload]:
+    wanted = settings.speech
+    if speech.voice == "xtts-v2":
+        # Taking turns, chat has the GPU first; together, both run from the start.
+        together = settings.gpu.sharing is Sharing.CONCURRENT
+        yield _sized(
+            settings,
+            names.TTS,
+            phases.SPEECH,
+            wanted.tts,
+            gpus=1,
+            vram_gib=wanted.tts.vram_gib,
+            first_replicas=1 if together else 0,
+        )
+    if speech.voice == "piper":
+        yield _sized(settings, names.PIPER, phases.SPEECH, wanted.piper)
+    gpus = 1 if speech.stt.device == "gpu" else 0
+    yield _sized(
+        settings, names.STT, phases.SPEECH, wanted.stt, gpus=gpus, vram_gib=speech.stt.vram_gib
+    )
+    yield _job(settings, names.SPEECH_PULL, phases.SPEECH, _SPEECH_DOWNLOAD, pods=1)
 
 
 def _phase_5(settings: Settings) -> Iterator[Workload]:
@@ -159,6 +214,7 @@ def _sized(
     gpus: int = 0,
     vram_gib: float = 0,
     ephemeral_storage_gib: float = _SERVICE_STORAGE_GIB,
+    first_replicas: int | None = None,
 ) -> Workload:
     """A Deployment of the config's own size, planned to use what it requests."""
     return Workload(
@@ -178,6 +234,7 @@ def _sized(
         planned_ram_gib=size.memory_request_gib,
         gpus=gpus,
         vram_gib=vram_gib,
+        first_replicas=first_replicas,
     )
 
 

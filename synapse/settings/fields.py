@@ -31,6 +31,9 @@ _LABEL_VALUE = re.compile(rf"(?:{_LABEL_NAME})?")
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _CRON_PART = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/[1-9][0-9]?)?")
 
+_MIDNIGHT = " 00:00:00 +0000 UTC"
+"""What the Pulumi engine adds to a date that stands without quotes in the stack file."""
+
 _MOST = 10**9
 """No number of a config is higher; sums over it stay exact and printable."""
 
@@ -184,7 +187,7 @@ def _date(value: object) -> object:
     """Read a date, which YAML knows and JSON writes as a text; a number is none."""
     if isinstance(value, str):
         with suppress(ValueError):
-            return datetime.date.fromisoformat(value)
+            return datetime.date.fromisoformat(value.removesuffix(_MIDNIGHT))
     if type(value) is not datetime.date:
         raise refusal("a date", "write it as 2026-11-22")
     return value

@@ -119,3 +119,8 @@ class GpuSettings(Section):
         Sharing.EXCLUSIVE, description="exclusive (one GPU pod at a time) or concurrent"
     )
     runtime_class: DnsLabel = Field("nvidia", description="RuntimeClass of GPU pods")
+    device_plugin: Literal["present", "stack"] = Field(
+        "present",
+        description="the device plugin: present (somebody else's), or stack (installed by this "
+        "one, in kube-system)",
+    )

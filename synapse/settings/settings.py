@@ -106,7 +106,9 @@ class Settings(Section):
 
     @rule("engine.service_name", "clients.*.service")
     def _clients_call_services_of_the_stack(self) -> Iterator[Broken]:
-        services = sorted({names.OLLAMA, self.engine.service_name, names.GATEWAY})
+        services = sorted(
+            {names.OLLAMA, self.engine.service_name, names.GATEWAY, names.TTS, names.STT}
+        )
         for index, client in enumerate(self.clients):
             if client.service not in services:
                 yield Broken(

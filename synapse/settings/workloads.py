@@ -224,30 +224,101 @@ class Gateway(PodSize):
         yield from listed_once("routes[{}].name", [route.name for route in self.routes])
 
 
-class TextToSpeech(PodSize):
-    """coqui-tts on the GPU."""
+class VoiceKind(StrEnum):
+    """The voice that is wanted; Kokoro on the CPU is there beside each, and stands in for it."""
 
-    vram_gib: Gib = Field(12, description="VRAM, reserved until measured less")
-    cpu_request: Cores = Field(4, description="CPU request")
-    cpu_limit: Cores = Field(8, description="CPU limit")
-    memory_request_gib: Gib = Field(8, description="memory request")
-    memory_limit_gib: Gib = Field(12, description="memory limit")
+    XTTS = "xtts-v2"
+    KOKORO = "kokoro"
+    PIPER = "piper"
+
+
+class LicenceAcknowledgement(Section):
+    """Who has read the licence of XTTS's weights (CPML: no commercial use), and answers for it."""
+
+    by: Text = Field(description="who acknowledges the licence")
+    date: Date = Field(description="when; `on` would be a truth value in YAML")
+
+
+class TextToSpeech(PodSize):
+    """The voice: xtts-v2 by coqui-tts on the GPU, kokoro by speaches, or the guide's piper."""
+
+    kind: Annotated[VoiceKind, Field(strict=False)] = Field(
+        VoiceKind.XTTS,
+        description="xtts-v2 (GPU, needs licence_acknowledged), kokoro (CPU, alone), "
+        "or piper (the guide's, obsolete)",
+    )
+    licence_acknowledged: LicenceAcknowledgement | None = Field(
+        None, description="xtts-v2: without it phase 4 speaks with kokoro alone, and says so"
+    )
+    vram_gib: Gib = Field(12, description="xtts-v2: VRAM, reserved until measured less")
+    cpu_request: Cores = Field(4, description="xtts-v2: CPU request")
+    cpu_limit: Cores = Field(8, description="xtts-v2: CPU limit")
+    memory_request_gib: Gib = Field(8, description="xtts-v2: memory request")
+    memory_limit_gib: Gib = Field(12, description="xtts-v2: memory limit")
+    image: Image | None = Field(None, description="xtts-v2: image; default: the catalogue's")
+
+
+class Piper(PodSize):
+    """piper-tts, the deployment guide's voice: obsolete, runs for `tts.kind: piper` alone."""
+
+    cpu_request: Cores = Field(1, description="CPU request")
+    cpu_limit: Cores = Field(4, description="CPU limit")
+    memory_request_gib: Gib = Field(1, description="memory request")
+    memory_limit_gib: Gib = Field(4, description="memory limit")
+    image: Image | None = Field(None, description="image; default: the catalogue's")
+
+
+class SttDevice(StrEnum):
+    """Where speech is transcribed."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    AUTO = "auto"
 
 
 class SpeechToText(PodSize):
-    """speaches on the CPU."""
+    """speaches: faster-whisper, and Kokoro's voice."""
 
+    device: Annotated[SttDevice, Field(strict=False)] = Field(
+        SttDevice.AUTO, description="cpu, gpu, or auto: the CPU unless the GPU has room"
+    )
+    model: Text | None = Field(
+        None,
+        description="Whisper's size, such as large-v3 (the guide's), large-v3-turbo, small or "
+        "base; default: the best that answers 10 s of speech in 2 s",
+    )
     cpu_request: Cores = Field(4, description="CPU request")
     cpu_limit: Cores = Field(8, description="CPU limit")
     memory_request_gib: Gib = Field(6, description="memory request")
     memory_limit_gib: Gib = Field(16, description="memory limit")
+    image: Image | None = Field(None, description="image; default: the catalogue's for the device")
+
+    @rule("device", "model")
+    def _model_is_known(self) -> Iterator[Broken]:
+        if self.model is None:
+            return
+        devices = ("cpu", "gpu") if self.device is SttDevice.AUTO else (self.device.value,)
+        known = {
+            one.choice: None
+            for device in devices
+            for one in load_catalogue().stt_choices(device)
+            if one.choice
+        }
+        if self.model not in known:
+            yield Broken(
+                "model",
+                self.model,
+                f"a Whisper of the catalogue on the {' or '.join(devices)}: {', '.join(known)}",
+                "name one of these, or leave the key out",
+            )
 
 
 class Speech(Section):
-    """Phase 4, sized in the plan and not built yet."""
+    """Phase 4: text to speech, and speech to text."""
 
-    tts: TextToSpeech = Field(default_factory=TextToSpeech, description="coqui-tts")
+    tts: TextToSpeech = Field(default_factory=TextToSpeech, description="the voice")
     stt: SpeechToText = Field(default_factory=SpeechToText, description="speaches")
+    piper: Piper = Field(default_factory=Piper, description="piper-tts, the guide's variant")
     volume_gib: Gib = Field(30, description="size of the volume of speech models")
 
 

@@ -19,6 +19,9 @@ GATEWAY_KEY = "sk-a-key-that-stands-nowhere-else"
 HF_TOKEN = "hf_a-value-that-stands-nowhere-else"  # noqa: S105  nobody's
 
 
+ACKNOWLEDGED = {"by": "the operator", "date": "2026-11-22"}
+
+
 class Record(Protocol):
     """Records the program of the forge's config, with overrides `section={"key": value}`.
 
@@ -29,7 +32,7 @@ class Record(Protocol):
     def __call__(
         self,
         *,
-        phase: int = 3,
+        phase: int = 4,
         preview: bool = False,
         check_cluster: bool = False,
         gateway_key: str | None = GATEWAY_KEY,
@@ -41,7 +44,7 @@ class Record(Protocol):
 class Planner(Protocol):
     """Plans the same config as `Record`."""
 
-    def __call__(self, *, phase: int = 3, **overrides: Any) -> Plan: ...
+    def __call__(self, *, phase: int = 4, **overrides: Any) -> Plan: ...
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def registered() -> Record:
 
     def run(
         *,
-        phase: int = 3,
+        phase: int = 4,
         preview: bool = False,
         check_cluster: bool = False,
         gateway_key: str | None = GATEWAY_KEY,
@@ -68,15 +71,19 @@ def registered() -> Record:
 def planned() -> Planner:
     """Returns the plan of a config."""
 
-    def plan(*, phase: int = 3, **overrides: Any) -> Plan:
+    def plan(*, phase: int = 4, **overrides: Any) -> Plan:
         return make_plan(parse(without_prefix(_config(phase, overrides))), load_catalogue())
 
     return plan
 
 
 def _config(phase: int, overrides: Json) -> Json:
-    """The forge's config; a section is merged with its override, a value is replaced by it."""
+    """The forge's config, the licence of XTTS acknowledged.
+
+    A section is merged with its override, a value is replaced by it.
+    """
     config: Json = yaml.safe_load(FORGE.read_text(encoding="utf-8"))["config"]
+    config["synapse:speech"]["tts"]["licence_acknowledged"] = ACKNOWLEDGED
     config["synapse:phase"] = phase
     for section, wanted in overrides.items():
         key = f"synapse:{section}"

@@ -24,11 +24,17 @@ class Pod:
 
     @property
     def container(self) -> Json:
-        """The pod's one container."""
+        """The pod's one container beside the wait for the GPU's memory."""
         containers: list[Json] = self.spec["containers"]
         assert len(containers) == 1
-        assert "initContainers" not in self.spec
+        assert {one["name"] for one in self.spec.get("initContainers", [])} <= {"wait-for-vram"}
         return containers[0]
+
+    @property
+    def every_container(self) -> list[Json]:
+        """The container, and those that run before it."""
+        before: list[Json] = self.spec.get("initContainers", [])
+        return [*before, self.container]
 
     @property
     def environment(self) -> dict[str, str]:

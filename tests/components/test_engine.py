@@ -166,7 +166,7 @@ def test_sglangs_arguments_are_the_plans(registered: Record, planned: Planner) -
     assert told.served_model_name == plan.served_names[0]
     assert not [name for name in environment if name.startswith("VLLM_")]
     one = pod(registered(phase=2, engine=engine), ENGINE)
-    assert one.container["command"] == ["python3", "-m", "sglang.launch_server"]
+    assert one.container["command"][-3:] == ["python3", "-m", "sglang.launch_server"]
     assert one.container["image"] == plan.image
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.components.conftest import Planner, Record
 from tests.components.pods import cores, gib, pods
 
-PHASES = (1, 2, 3)
+PHASES = (1, 2, 3, 4)
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -18,12 +18,23 @@ from synapse.components.gateway_config import (
     routes_told,
 )
 from synapse.components.gateway_file import GatewayFile, RoutesFile
+from synapse.plan.model import Plan
 from tests.components.conftest import Planner
 
 OLLAMA = "http://ollama.llm-infra.svc.cluster.local:11434/v1"
 ENGINE = "http://vllm-inference.llm-infra.svc.cluster.local:8000/v1"
 EMBEDDING = "nomic-embed-text"
 WITH_EMBEDDING = {"models": ["llama3.2:3b", "llama3.1:8b", EMBEDDING], "max_loaded_models": 3}
+
+
+@pytest.fixture
+def planned(planned: Planner) -> Planner:
+    """Chat alone: what speech adds has tests of its own."""
+
+    def at_the_gateways_phase(*, phase: int = 3, **overrides: Any) -> Plan:
+        return planned(phase=phase, **overrides)
+
+    return at_the_gateways_phase
 
 
 def _entries(config: GatewayFile) -> dict[str, tuple[str, str]]:
@@ -81,7 +92,9 @@ def test_unknown_names_go_to_whatever_the_default_model_is(planned: Planner) -> 
 def test_what_is_told_inside_is_what_the_code_inside_reads() -> None:
     """Its class cannot be imported here: the package around it is the proxy's."""
     (told,) = (
-        node for node in ast.parse(inside_files()["told.py"]).body if isinstance(node, ast.ClassDef)
+        node
+        for node in ast.parse(inside_files()["told.py"]).body
+        if isinstance(node, ast.ClassDef) and node.name == "Told"
     )
     fields = {ast.unparse(one.target) for one in told.body if isinstance(one, ast.AnnAssign)}
     assert fields == set(RoutesFile.model_fields)

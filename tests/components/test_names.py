@@ -2,16 +2,20 @@
 
 import pytest
 
+from synapse.names import SERVING, SERVING_LABEL
 from tests.components.conftest import Record
 from tests.components.pods import pods
 
 PART_OF = "app.kubernetes.io/part-of"
 NAME = "app.kubernetes.io/name"
 
+TAKE_TURNS = ("vllm-inference", "coqui-tts")
 SERVICES = [
     ("ollama", {11434: 11434}, "ollama", "ollama"),
     ("vllm-inference", {8000: 8000, 8001: 8000}, "vllm-inference", "vllm-inference"),
     ("litellm-proxy", {8000: 4000, 9090: 9090}, "litellm", "litellm-proxy"),
+    ("coqui-tts", {8000: 5002}, "coqui-tts", "coqui-tts"),
+    ("speaches", {8000: 8000, 8002: 8000}, "speaches", "speaches"),
 ]
 
 
@@ -25,10 +29,11 @@ def test_a_service_has_its_ports_and_finds_its_pods(
     assert {port.get("protocol", "TCP") for port in one.spec["ports"]} == {"TCP"}
     assert len({port["name"] for port in one.spec["ports"]}) == len(ports)
     assert one.spec["type"] == "ClusterIP"
-    assert one.spec["selector"] == {"app": app}
+    drains = {SERVING_LABEL: SERVING} if service in TAKE_TURNS else {}
+    assert one.spec["selector"] == {"app": app} | drains
     template = deployment.spec["template"]
-    assert deployment.spec["selector"] == {"matchLabels": {"app": app}}
-    assert template["metadata"]["labels"] == {"app": app, NAME: name, PART_OF: "synapse"}
+    assert deployment.spec["selector"] == {"matchLabels": {"app": app}}, "a drained pod stays"
+    assert template["metadata"]["labels"] == {"app": app, NAME: name, PART_OF: "synapse"} | drains
     listening = {port["containerPort"] for port in template["spec"]["containers"][0]["ports"]}
     assert set(ports.values()) == listening
 
@@ -41,15 +46,28 @@ def test_there_are_no_other_services_and_none_is_called_vllm(registered: Record)
 
 def test_the_engines_service_is_named_by_the_config(registered: Record) -> None:
     recorded = registered(engine={"service_name": "chat-engine"}, clients=[])
-    assert recorded.object("Service", "chat-engine").spec["selector"] == {"app": "chat-engine"}
+    selector = recorded.object("Service", "chat-engine").spec["selector"]
+    assert selector == {"app": "chat-engine", SERVING_LABEL: SERVING}
     assert recorded.object("Deployment", "chat-engine").labels["app"] == "chat-engine"
-    config = recorded.of_kind("ConfigMap")[0].inputs["data"]["config.yaml"]
+    (config,) = (
+        one.inputs["data"]["config.yaml"]
+        for one in recorded.of_kind("ConfigMap")
+        if one.object_name.startswith("litellm-config")
+    )
     assert "http://chat-engine.llm-infra.svc.cluster.local:8000/v1" in config
 
 
-def test_the_gateway_has_two_replicas_and_the_others_one(registered: Record) -> None:
+def test_the_gateway_has_two_replicas_the_turn_takers_begin_with_chat_the_others_one(
+    registered: Record,
+) -> None:
     replicas = {one.object_name: one.spec["replicas"] for one in registered().of_kind("Deployment")}
-    assert replicas == {"ollama": 1, "vllm-inference": 1, "litellm-proxy": 2}
+    assert replicas == {
+        "ollama": 1,
+        "vllm-inference": 1,
+        "litellm-proxy": 2,
+        "coqui-tts": 0,
+        "speaches": 1,
+    }
 
 
 def test_everything_is_part_of_synapse(registered: Record) -> None:

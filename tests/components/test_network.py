@@ -6,7 +6,13 @@ from tests.components.conftest import Record
 from tests.components.network_model import NAMESPACE, End, reaches, reaches_address
 from tests.components.pods import pods
 
-PORTS = {"ollama": 11434, "vllm-inference": 8000, "litellm": 4000}
+PORTS = {
+    "ollama": 11434,
+    "vllm-inference": 8000,
+    "litellm": 4000,
+    "coqui-tts": 5002,
+    "speaches": 8000,
+}
 OF_THE_STACK = (
     "ollama",
     "ollama-pull",
@@ -14,6 +20,9 @@ OF_THE_STACK = (
     "engine-pull",
     "litellm",
     "litellm-restart",
+    "coqui-tts",
+    "speaches",
+    "speech-pull",
 )
 TRAEFIK = End("kube-system", {"app.kubernetes.io/name": "traefik"})
 DNS = End("kube-system", {"k8s-app": "kube-dns"})
@@ -37,6 +46,8 @@ ALLOWED = {
     ("ai-memory", "ollama"),
     ("curl-test", "ollama"),
     ("curl-test", "vllm-inference"),
+    ("litellm", "coqui-tts"),
+    ("litellm", "speaches"),
 }
 PUBLIC = ("1.1.1.1", "140.82.121.4")
 PRIVATE = (
@@ -76,7 +87,7 @@ def test_who_may_call_whom_is_the_contracts_list_and_nothing_else(registered: Re
 @pytest.mark.parametrize(("caller", "app"), sorted(ALLOWED))
 def test_a_caller_gets_one_port_alone(registered: Record, caller: str, app: str) -> None:
     recorded, source = registered(), _everybody()[caller]
-    others = {22, 80, 443, 6443, 8000, 8001, 4000, 11434} - {PORTS[app]}
+    others = {22, 80, 443, 5002, 6443, 8000, 8001, 8002, 4000, 11434} - {PORTS[app]}
     assert [port for port in others if reaches(recorded, source, _own(app), port)] == []
 
 

@@ -14,6 +14,8 @@ from tests.components.recorder import Recorded
 WITH_TOKEN = {"litellm-restart"}
 # Below this, a user of a container may have the number of one of the node's own.
 FIRST_FREE_UID = 10_000
+# Speaches lies in the home of its image's user, whom alone it lets in; its volume is shared.
+SPEECH_UID, OF_SPEECH = 1000, {"coqui-tts", "speaches", "speech-pull"}
 PODS = {
     "ollama",
     "ollama-pull-llama3-2-3b",
@@ -22,6 +24,9 @@ PODS = {
     "engine-pull",
     "litellm-proxy",
     "litellm-restart",
+    "coqui-tts",
+    "speaches",
+    "speech-pull",
 }
 
 
@@ -37,10 +42,11 @@ def test_these_pods_and_no_others(all_pods: list[Pod]) -> None:
 
 def test_no_container_gains_privileges_or_keeps_capabilities(all_pods: list[Pod]) -> None:
     for pod in all_pods:
-        security = pod.container["securityContext"]
-        assert security["allowPrivilegeEscalation"] is False, pod.name
-        assert security["capabilities"] == {"drop": ["ALL"]}, pod.name
-        assert not security.get("privileged"), pod.name
+        for container in pod.every_container:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False, pod.name
+            assert security["capabilities"] == {"drop": ["ALL"]}, pod.name
+            assert not security.get("privileged"), pod.name
 
 
 def test_every_pod_has_the_runtimes_seccomp_profile(all_pods: list[Pod]) -> None:
@@ -61,7 +67,10 @@ def test_no_pod_is_root_or_a_user_of_the_node(all_pods: list[Pod]) -> None:
         security = pod.spec["securityContext"]
         assert security["runAsNonRoot"] is True, pod.name
         ids = [security[key] for key in ("runAsUser", "runAsGroup", "fsGroup")]
-        assert min(ids) >= FIRST_FREE_UID, pod.name
+        if pod.name in OF_SPEECH:
+            assert set(ids) == {SPEECH_UID}, pod.name
+        else:
+            assert min(ids) >= FIRST_FREE_UID, pod.name
         overridden = {"runAsUser", "runAsGroup", "runAsNonRoot", "seccompProfile"}
         assert not overridden & pod.container["securityContext"].keys(), pod.name
 
@@ -73,7 +82,7 @@ def test_pods_that_share_a_claim_share_its_user_and_group(all_pods: list[Pod]) -
         security = pod.spec["securityContext"]
         for claim in pod.claims:
             users.setdefault(claim, set()).add((security["runAsUser"], security["fsGroup"]))
-    assert users.keys() == {"ollama-models", "huggingface-cache"}
+    assert users.keys() == {"ollama-models", "huggingface-cache", "speech-models"}
     assert all(len(one) == 1 for one in users.values()), users
 
 
@@ -113,7 +122,7 @@ def test_which_pods_outlast_which(all_pods: list[Pod]) -> None:
         "litellm-proxy"
     ]
     rest = {name for name, one in classes.items() if one == "llm-infra-models"}
-    assert rest == {"ollama", "vllm-inference"}
+    assert rest == {"ollama", "vllm-inference", "coqui-tts", "speaches"}
 
 
 def test_every_mount_has_its_volume_and_every_volume_its_mount(all_pods: list[Pod]) -> None:
@@ -135,7 +144,9 @@ def test_no_pod_gets_the_services_as_variables(all_pods: list[Pod]) -> None:
 
 def test_images_are_pinned_and_pulled_once(all_pods: list[Pod]) -> None:
     for pod in all_pods:
-        assert pod.container["imagePullPolicy"] == "IfNotPresent", pod.name
+        for container in pod.every_container:
+            assert container["imagePullPolicy"] == "IfNotPresent", pod.name
+            assert container["image"] == pod.container["image"], "an image pulled for a wait"
         name = pod.container["image"].partition("@")[0].rpartition("/")[2]
         tag = name.partition(":")[2]
         assert re.fullmatch(r"v?\d+\.\d+\.\d+[\w.-]*", tag), pod.container["image"]
@@ -148,6 +159,12 @@ def test_images_come_from_the_plan(registered: Record, planned: Planner) -> None
     assert image["vllm-inference"].startswith("registry.arunlabs.com/vllm-rtx5090:")
     assert image["litellm-proxy"] == plan.gateway.image
     assert image["litellm-restart"] == plan.gateway.kubectl_image
+
+
+def test_images_of_speech_come_from_the_plan(registered: Record, planned: Planner) -> None:
+    speech, image = planned().speech, {one.name: one.container for one in pods(registered())}
+    assert image["coqui-tts"]["image"] == speech.coqui_image
+    assert image["speaches"]["image"] == image["speech-pull"]["image"] == speech.stt.image
 
 
 def test_only_the_engines_registry_needs_its_pull_secret(registered: Record) -> None:
@@ -164,6 +181,8 @@ FORGE_SIZES = {
     "ollama": (8, 32, 32, 96),
     "vllm-inference": (4, 16, 20, 32),
     "litellm-proxy": (2, 4, 2, 4),
+    "coqui-tts": (4, 8, 8, 12),
+    "speaches": (4, 8, 6, 16),
 }
 
 
@@ -186,7 +205,7 @@ def test_requests_and_limits_are_the_plans(registered: Record, planned: Planner)
         ), pod.name
 
 
-@pytest.mark.parametrize("phase", [1, 2, 3])
+@pytest.mark.parametrize("phase", [1, 2, 3, 4])
 def test_the_pods_of_a_phase_are_the_plans_workloads(
     registered: Record, planned: Planner, phase: int
 ) -> None:
@@ -195,7 +214,9 @@ def test_the_pods_of_a_phase_are_the_plans_workloads(
     counted: dict[str, int] = {}
     for pod in pods(registered(phase=phase)):
         name = _workload_name(plan, pod)
-        counted[name] = counted.get(name, 0) + pod.at_once
+        owned = plan.workload(name).first_replicas is not None
+        # What the swap scales counts as one, whatever it begins with.
+        counted[name] = counted.get(name, 0) + (1 if owned else pod.at_once)
     assert counted == {
         one.name: one.pods
         for one in plan.workloads
@@ -203,7 +224,7 @@ def test_the_pods_of_a_phase_are_the_plans_workloads(
     }
 
 
-@pytest.mark.parametrize("phase", [1, 2, 3])
+@pytest.mark.parametrize("phase", [1, 2, 3, 4])
 @pytest.mark.parametrize("kind", ["requests", "limits"])
 def test_the_sum_over_pods_is_the_plans_sum(
     registered: Record, planned: Planner, phase: int, kind: str
@@ -218,12 +239,23 @@ def test_the_sum_over_pods_is_the_plans_sum(
     beside = {"requests": operator_pod.memory_request_gib, "limits": operator_pod.memory_limit_gib}
     for one in sums:
         summed = sum(line.gib for line in one.lines if line.what not in not_pods_of_the_stack)
-        assert summed == pytest.approx(_total(recorded, kind) + beside[kind]), one.state
+        running = _on_the_gpu_in(one.state, plan)
+        assert summed == pytest.approx(_total(recorded, kind, running) + beside[kind]), one.state
 
 
-def _total(recorded: Recorded, kind: str) -> float:
+def _on_the_gpu_in(state: str, plan: Plan) -> dict[str, int]:
+    """Pods of each workload that takes turns, in a GPU state."""
+    members = {
+        member.workload for one in plan.states if one.name == state for member in one.members
+    }
+    owned = (one.name for one in plan.workloads if one.first_replicas is not None)
+    return {name: 1 if name in members else 0 for name in owned}
+
+
+def _total(recorded: Recorded, kind: str, running: dict[str, int]) -> float:
     return sum(
-        gib(pod.container["resources"][kind]["memory"]) * pod.at_once for pod in pods(recorded)
+        gib(pod.container["resources"][kind]["memory"]) * running.get(pod.name, pod.at_once)
+        for pod in pods(recorded)
     )
 
 

@@ -8,8 +8,9 @@ from tests.components.conftest import Planner, Record
 from tests.components.recorder import UNKNOWN, Recorded, Registered, leaves
 
 ROOT = "synapse:stack:Synapse"
-BUILT_PHASES = (1, 2, 3)
+BUILT_PHASES = (1, 2, 3, 4)
 OF_THE_CLUSTER = {"Namespace", "PriorityClass"}
+THE_SWAPS = ("vllm-inference", "coqui-tts")
 
 
 @pytest.fixture(params=[False, True], ids=["update", "preview"])
@@ -45,6 +46,7 @@ def test_component_types_are_named_by_their_room(registered: Record) -> None:
         "synapse:gateway:Gateway",
         "synapse:gateway:Restart",
         "synapse:edge:HttpsRoute",
+        "synapse:speech:Speech",
     }
 
 
@@ -84,7 +86,8 @@ def test_what_is_of_the_whole_cluster_bears_the_namespaces_name(registered: Reco
 def test_nothing_is_aliased_or_exempt_from_changes(registered: Record) -> None:
     for one in registered().resources:
         assert one.aliases == (), one.urn
-        assert one.ignored_changes == (), one.urn
+        owned = one.kind == "Deployment" and one.object_name in THE_SWAPS
+        assert one.ignored_changes == (("spec.replicas",) if owned else ()), one.urn
 
 
 def test_a_preview_shows_what_an_update_registers_and_nothing_is_unknown(
@@ -112,6 +115,15 @@ def test_a_higher_phase_adds_and_changes_nothing_below_but_the_quota(
     assert kinds == {"Synapse"} | changes
 
 
+def test_speech_changes_below_it_the_gateways_config_alone(registered: Record) -> None:
+    """The names of voices are routed when there is somebody to answer them."""
+    lower, higher = _inputs(registered(phase=3)), _inputs(registered(phase=4))
+    assert lower.keys() < higher.keys()
+    changed = {urn for urn, inputs in lower.items() if higher[urn] != inputs}
+    names = {urn.rpartition("::")[2] for urn in changed}
+    assert names == {"synapse", "gateway-config", "gateway-deployment"}
+
+
 @pytest.mark.parametrize("phase", BUILT_PHASES)
 def test_options_below_a_phase_do_not_depend_on_it(registered: Record, phase: int) -> None:
     """Protection, timeouts and order of what is there already stay as they are."""
@@ -132,6 +144,7 @@ def test_options_below_a_phase_do_not_depend_on_it(registered: Record, phase: in
         (1, {"Foundation", "Ollama"}),
         (2, {"Foundation", "Ollama", "Engine"}),
         (3, {"Foundation", "Ollama", "Engine", "Gateway"}),
+        (4, {"Foundation", "Ollama", "Engine", "Gateway", "Speech"}),
     ],
 )
 def test_phases_are_cumulative(registered: Record, phase: int, components: set[str]) -> None:
@@ -142,7 +155,13 @@ def test_phases_are_cumulative(registered: Record, phase: int, components: set[s
 
 
 @pytest.mark.parametrize(
-    ("earlier", "later"), [("Foundation", "Ollama"), ("Ollama", "Engine"), ("Engine", "Gateway")]
+    ("earlier", "later"),
+    [
+        ("Foundation", "Ollama"),
+        ("Ollama", "Engine"),
+        ("Engine", "Gateway"),
+        ("Gateway", "Speech"),
+    ],
 )
 def test_a_phase_waits_for_all_of_the_one_before(
     registered: Record, earlier: str, later: str
@@ -169,8 +188,11 @@ def test_what_is_exported_is_plain_and_grows_with_the_phase(registered: Record, 
         "engine": "http://vllm-inference.llm-infra.svc.cluster.local:8000",
         "gateway": "http://litellm-proxy.llm-infra.svc.cluster.local:8000",
         "public": "https://synapse.arunlabs.com",
+        "speech": "http://speaches.llm-infra.svc.cluster.local:8000",
     }
-    known = {1: ["ollama"], 2: ["ollama", "engine"], 3: list(endpoints)}[phase]
+    known = {1: ["ollama"], 2: ["ollama", "engine"], 3: list(endpoints)[:4], 4: list(endpoints)}[
+        phase
+    ]
     assert registered(phase=phase).outputs == {
         "phase": phase,
         "target": "cluster",

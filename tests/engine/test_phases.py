@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.stack_case import APPROVED, Finished, StackCase
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 EXPECT_NO_CHANGES = "--expect-no-changes"
 WORKLOADS = "deployments,jobs,cronjobs"
@@ -20,6 +20,8 @@ OF_PHASE_1 = {
 }
 OF_PHASE_2 = {"Deployment/vllm-inference", "Job/engine-pull"}
 OF_PHASE_3 = {"Deployment/litellm-proxy", "CronJob/litellm-restart"}
+OF_PHASE_4 = {"Deployment/coqui-tts", "Deployment/speaches", "Job/speech-pull"}
+ALL = OF_PHASE_1 | OF_PHASE_2 | OF_PHASE_3 | OF_PHASE_4
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Moment:
 @pytest.fixture(scope="module")
 def previewed(own_case: StackCase) -> tuple[Finished, bool]:
     """A preview of the whole stack on an empty cluster, and whether the namespace was there."""
-    own_case.configure(phase=3)
+    own_case.configure(phase=4)
     return own_case.run("preview"), own_case.namespace_exists()
 
 
@@ -50,17 +52,36 @@ def life(own_case: StackCase, previewed: tuple[Finished, bool]) -> dict[str, Mom
     live("up", own_case.up())
     live("again", own_case.up(EXPECT_NO_CHANGES))
     live("refresh", own_case.run("refresh", "--yes", EXPECT_NO_CHANGES, policies=False))
+    swap(own_case, speech=1)
+    live("swapped", own_case.up(EXPECT_NO_CHANGES))
+    refreshed = own_case.run("refresh", "--yes", EXPECT_NO_CHANGES, policies=False)
+    live("swapped, refreshed", refreshed)
+    swap(own_case, speech=0)
+    own_case.configure(phase=3)
+    live("without speech", own_case.up())
+    own_case.configure(phase=4)
+    live("speech again", own_case.up())
     own_case.configure(phase=1)
     live("down", own_case.run("up", "--yes"))
-    own_case.configure(phase=3)
-    live("back", own_case.up())
     own_case.configure(phase=4)
+    live("back", own_case.up())
+    own_case.configure(phase=5)
     live("too far", own_case.up())
-    own_case.configure(phase=3)
+    own_case.configure(phase=4)
     live("destroy", own_case.run("destroy", "--yes", policies=False))
     live("destroy unseen", own_case.run("destroy", *APPROVED, policies=False))
     live("restored", own_case.up())
     return moments
+
+
+def swap(case: StackCase, *, speech: int) -> None:
+    """Hand the GPU over from outside, as the swap does."""
+    leaving, entering = (
+        ("vllm-inference", "coqui-tts") if speech else ("coqui-tts", "vllm-inference")
+    )
+    case.ask("scale", f"deployment/{leaving}", "--replicas=0")
+    case.ask("scale", f"deployment/{entering}", "--replicas=1")
+    case.ask("rollout", "status", f"deployment/{entering}", "--timeout=60s")
 
 
 def test_preview_shows_all_and_touches_nothing(previewed: tuple[Finished, bool]) -> None:
@@ -71,12 +92,12 @@ def test_preview_shows_all_and_touches_nothing(previewed: tuple[Finished, bool])
     assert not namespace_was_there
 
 
-def test_up_brings_all_three_phases_one_after_the_other(life: dict[str, Moment]) -> None:
+def test_up_brings_all_phases_one_after_the_other(life: dict[str, Moment]) -> None:
     up = life["up"]
     up.run.succeeded()
-    assert up.workloads == OF_PHASE_1 | OF_PHASE_2 | OF_PHASE_3
+    assert up.workloads == ALL
     assert up.run.changes().keys() == {"create"}
-    assert_one_after_the_other(up.run, "create", ["ollama", "engine", "gateway"])
+    assert_one_after_the_other(up.run, "create", ["ollama", "engine", "gateway", "speech"])
 
 
 def test_up_again_changes_nothing(life: dict[str, Moment]) -> None:
@@ -87,27 +108,42 @@ def test_refresh_finds_no_drift(life: dict[str, Moment]) -> None:
     assert life["refresh"].run.succeeded().changes().keys() == {"same"}
 
 
+@pytest.mark.parametrize("step", ["swapped", "swapped, refreshed"])
+def test_nothing_fights_the_swap(life: dict[str, Moment], step: str) -> None:
+    assert life[step].run.succeeded().changes().keys() == {"same"}
+
+
+def test_speech_leaves_and_comes_back_and_its_volume_stays(life: dict[str, Moment]) -> None:
+    gone, again = life["without speech"], life["speech again"]
+    gone.run.succeeded()
+    assert gone.workloads == OF_PHASE_1 | OF_PHASE_2 | OF_PHASE_3
+    again.run.succeeded()
+    assert again.workloads == ALL
+    assert "speech-models" in gone.claims
+    assert life["up"].claims == gone.claims == again.claims
+
+
 def test_lower_phase_takes_the_later_ones_down_in_reverse_order(life: dict[str, Moment]) -> None:
     down = life["down"]
     down.run.succeeded()
     assert down.workloads == OF_PHASE_1
-    assert_one_after_the_other(down.run, "delete", ["gateway", "engine"])
+    assert_one_after_the_other(down.run, "delete", ["speech", "gateway", "engine"])
 
 
 def test_volumes_outlive_a_rollback(life: dict[str, Moment]) -> None:
     before = life["up"].claims
-    assert {"ollama-models", "huggingface-cache"} <= before.keys()
+    assert {"ollama-models", "huggingface-cache", "speech-models"} <= before.keys()
     assert life["down"].claims == before
     assert life["back"].run.succeeded()
-    assert life["back"].workloads == OF_PHASE_1 | OF_PHASE_2 | OF_PHASE_3
+    assert life["back"].workloads == ALL
     assert life["back"].claims == before
 
 
 def test_phase_that_is_not_built_is_refused(life: dict[str, Moment]) -> None:
     refused, before = life["too far"], life["back"]
     refused.run.failed()
-    assert "phase 4 (Speech" in refused.run.text
-    assert "is not built yet; write 3" in refused.run.text
+    assert "phase 5 (Monitoring" in refused.run.text
+    assert "is not built yet; write 4" in refused.run.text
     assert refused.run.changes() == {"same": 1}  # the stack itself
     assert (refused.workloads, refused.claims) == (before.workloads, before.claims)
 
@@ -168,4 +204,5 @@ def phase_of(urn: str) -> str:
         return ""
     below = {"synapse:ollama:Ollama": "ollama", "synapse:engine:Engine": "engine"}
     below |= {"synapse:gateway:Gateway": "gateway", "synapse:edge:HttpsRoute": "gateway"}
+    below |= {"synapse:speech:Speech": "speech"}
     return next((phase for component, phase in below.items() if component in types), "")

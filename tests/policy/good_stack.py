@@ -13,6 +13,7 @@ from tests.policy.changes import Json
 from tests.policy.resource_sets import Resources, recorded
 
 FORGE = Path(__file__).resolve().parents[2] / "Pulumi.forge.yaml"
+_LICENCE = {"by": "Ada Lovelace", "date": "2026-01-31"}
 _SECRETS = {
     "synapse:gateway_key": "sk-a-key-that-stands-nowhere-else",
     "synapse:hf_token": "hf_a-value-that-stands-nowhere-else",
@@ -20,8 +21,9 @@ _SECRETS = {
 
 
 def forge_config(phase: int = 3) -> Json:
-    """Return the forge's config at a phase."""
+    """Return the forge's config at a phase, the licence of XTTS acknowledged."""
     config: Json = yaml.safe_load(FORGE.read_text(encoding="utf-8"))["config"]
+    config["synapse:speech"]["tts"]["licence_acknowledged"] = _LICENCE
     config["synapse:phase"] = phase
     return config
 

@@ -92,7 +92,7 @@ def test_a_good_program_passes_within_its_budgets(case: Case, bench: Bench) -> N
     _passes(bench.preview(case.case, case.resources, case.config))
 
 
-@pytest.mark.parametrize("phase", [1, 2, 3])
+@pytest.mark.parametrize("phase", [1, 2, 3, 4])
 def test_our_own_stack_passes(phase: int, bench: Bench) -> None:
     _passes(bench.preview(f"phase-{phase}", good_stack(phase)))
 

@@ -14,7 +14,7 @@ MANDATORY = {one.name for one in POLICIES if one.enforcement_level is Enforcemen
 SHARE_RULES = {"vram-in-every-state", "vram-in-every-state-deployed"}
 
 
-@pytest.mark.parametrize("phase", [1, 2, 3])
+@pytest.mark.parametrize("phase", [1, 2, 3, 4])
 def test_the_stack_is_good_before(phase: int) -> None:
     assert [one for one in judge_set(good_stack(phase)) if one.rule in MANDATORY] == []
 

@@ -12,23 +12,50 @@ from synapse.plan.model import Plan, Verdict
 from synapse.settings.load import parse, without_prefix
 
 FORGE = Path(__file__).parents[2] / "Pulumi.forge.yaml"
-CONFIG = without_prefix(yaml.safe_load(FORGE.read_text(encoding="utf-8"))["config"])
+FILE = without_prefix(yaml.safe_load(FORGE.read_text(encoding="utf-8"))["config"])
+ACKNOWLEDGED = {"by": "the operator", "date": "2026-11-22"}
+
+
+def acknowledged(config: Mapping[str, object]) -> dict[str, object]:
+    """A config whose operator has acknowledged the licence of XTTS."""
+    found = deepcopy(dict(config))
+    speech = found.setdefault("speech", {})
+    assert isinstance(speech, dict)
+    speech.setdefault("tts", {})["licence_acknowledged"] = ACKNOWLEDGED
+    return found
+
+
+CONFIG = acknowledged(FILE)
+"""The forge's file, and the one thing that only its operator can say."""
 
 Changes = Mapping[str, object]
 
 
 def forge(**sections: object) -> dict[str, object]:
-    """The forge's config; of a section, only the given keys change. A list is replaced."""
+    """The forge's config; of a section, only the given keys change. A list is replaced.
+
+    Of `speech`, whose sections are nested, each section is changed by itself.
+    """
     config = deepcopy(CONFIG)
     for name, change in sections.items():
         known = config.get(name)
-        if isinstance(known, dict) and isinstance(change, dict):
+        if name == "speech" and isinstance(known, dict) and isinstance(change, dict):
+            config[name] = {
+                key: _merged(known.get(key), change.get(key, {})) for key in {**known, **change}
+            }
+        elif isinstance(known, dict) and isinstance(change, dict):
             config[name] = {
                 key: value for key, value in {**known, **change}.items() if value is not None
             }
         else:
             config[name] = change
     return config
+
+
+def _merged(known: object, change: object) -> object:
+    if not (isinstance(known, dict) and isinstance(change, dict)):
+        return change
+    return {key: value for key, value in {**known, **change}.items() if value is not None}
 
 
 def plan_of(config: Mapping[str, object]) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 from tests.unit.api_stand_in import Body, status
 from tests.unit.console_case import ConsoleCase, console_case
@@ -178,3 +179,64 @@ def test_live_routes_of_simulated_pods_are_simulated(case: ConsoleCase) -> None:
     result = case.run("routes", "--live", target={"kind": "sim"})
     assert result.exit_code == 0
     assert result.output.count("simulated") == 3
+
+
+# ── speech ────────────────────────────────────────────────────────────────────────────────────
+
+XTTS = {"tts": {"licence_acknowledged": {"by": "me", "date": "2026-11-22"}}}
+
+
+@pytest.fixture
+def speech(case: ConsoleCase) -> ConsoleCase:
+    """Phase 4, and chat has the GPU."""
+    case.api.deployment("speaches", 1)
+    case.api.deployment("coqui-tts", 0)
+    case.api.service("speaches", 8000, {"/health": (200, "")})
+    case.api.service("coqui-tts", 8000, {"/": NOBODY_THERE})
+    return case
+
+
+def _now(case: ConsoleCase, *arguments: str) -> Result:
+    return case.run(*arguments, phase=4, speech=XTTS)
+
+
+def test_who_rests_while_another_has_the_gpu_is_not_down(speech: ConsoleCase) -> None:
+    result = _now(speech, "health")
+    assert result.exit_code == 0, result.output
+    assert "resting" in result.output and "another one has the GPU" in result.output
+
+
+def test_after_a_swap_the_engine_rests(speech: ConsoleCase) -> None:
+    speech.api.deployment("vllm-inference", 0)
+    speech.api.deployment("coqui-tts", 1)
+    speech.api.service("coqui-tts", 8000, {"/": (200, "<html>")})
+    result = _now(speech, "health")
+    assert result.exit_code == 0, result.output
+    assert "/v1/models" not in {path.partition("/proxy")[2] for path in speech.api.asked}
+
+
+def test_a_gpu_that_nobody_has_is_down(speech: ConsoleCase) -> None:
+    speech.api.deployment("vllm-inference", 0)
+    result = _now(speech, "health")
+    assert result.exit_code == 1
+    assert "0 of 1 ready" in result.output
+
+
+def test_live_routes_of_speech_show_kokoro_while_xtts_rests(speech: ConsoleCase) -> None:
+    result = _now(speech, "routes", "--live")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("Kokoro-82M-v1.0-ONNX (fallback)") == 2
+    assert "speaches, Systran/faster-whisper-base" in result.output
+
+
+def test_a_transcriber_that_is_down_is_nobody(speech: ConsoleCase) -> None:
+    speech.api.service("speaches", 8000, {"/health": NOBODY_THERE})
+    result = _now(speech, "routes", "--live")
+    assert result.exit_code == 1
+    assert result.output.count("nobody") == 5
+
+
+def test_before_its_phase_speech_is_announced_and_not_asked(case: ConsoleCase) -> None:
+    result = case.run("routes", "--live")
+    assert result.exit_code == 0
+    assert "With phase 4: xtts-v2, tts-1, kokoro, faster-whisper, whisper-1." in result.output

@@ -47,6 +47,7 @@ def test_check_says_what_is_stale_and_writes_nothing(
         "plan.schema.json",
         "policies.md",
         "ledger.svg",
+        "TTS-GPU-SHARING.md",
     }
 
 

@@ -11,7 +11,7 @@ from synapse.catalogue import load_catalogue
 from synapse.plan.build import make_plan
 from synapse.plan.model import Plan, Verdict
 from synapse.settings.load import parse
-from tests.unit.stacks import CONFIG, plan_of
+from tests.unit.stacks import ACKNOWLEDGED, CONFIG, plan_of
 
 CATALOGUE = load_catalogue()
 CHAT = [
@@ -62,7 +62,11 @@ def configs(draw: st.DrawFn) -> Config:
             "weights": weights,
             "max_model_len": draw(st.integers(256, 40000)),
         },
-        "speech": {"tts": {"vram_gib": draw(gib)}},
+        "speech": {
+            "tts": {"vram_gib": draw(gib), "licence_acknowledged": ACKNOWLEDGED},
+            # Not `auto`: what chooses for itself makes room.
+            "stt": {"device": draw(st.sampled_from(["cpu", "gpu"]))},
+        },
         "legacy": draw(old_services()),
     }
     if draw(st.booleans()):
@@ -219,6 +223,9 @@ def _concerns(other: Verdict, healed: Verdict, cured: Config, config: Config) ->
     """The same verdict, or those that stand in its place where the cure changes the states."""
     if cured["gpu"]["sharing"] != config["gpu"]["sharing"] and "chat+speech" in healed.scope:
         return bool(set(other.phases) & set(healed.phases))
+    if cured["speech"] != config["speech"]:
+        same = other.scope == healed.scope.replace("+stt", "")
+        return same and bool(set(other.phases) & set(healed.phases))
     if cured["legacy"] != config["legacy"]:
         same = other.scope.partition("+old")[0].strip("'") == healed.scope.partition("+old")[0]
         return same and bool(set(other.phases) & set(healed.phases))
@@ -227,7 +234,9 @@ def _concerns(other: Verdict, healed: Verdict, cured: Config, config: Config) ->
 
 def _applied(config: Config, refused: Verdict) -> list[Config]:
     """The config after each alternative of the cure that can be done by a program."""
-    found = []
+    found: list[Config] = []
+    if refused.rule == "gpu-count" and " and " in refused.cure:
+        return found  # no single change is enough
     raised = re.search(r"engine\.gpu_memory_utilization to ([\d.]+)", refused.cure)
     shorter = re.search(r"engine\.max_model_len to (\d+)", refused.cure)
     slots = re.search(r"ollama\.max_loaded_models to (\d+)", refused.cure)
@@ -243,6 +252,9 @@ def _applied(config: Config, refused: Verdict) -> list[Config]:
     for sharing in ("exclusive", "concurrent"):
         if f"gpu.sharing to {sharing}" in refused.cure:
             found.append(_with(config, "gpu", sharing=sharing))
+    if "speech.stt.device to cpu" in refused.cure:
+        speech = {**config["speech"], "stt": {"device": "cpu"}}
+        found.append({**config, "speech": speech})
     if "scale the old service down" in refused.cure:
         # out of the GPU from the first of the verdict's phases on
         earlier = [

@@ -75,6 +75,7 @@ def test_ready_forge_passes_every_check_of_phases_1_to_3() -> None:
         "traefik",
         "tls-secret",
         "pull-secret",
+        "gpu-is-with-chat",
         "legacy",
     }
 
@@ -212,3 +213,19 @@ def test_ollama_behind_its_own_host_needs_traefik_in_phase_1() -> None:
     ollama = {"models": ["llama3.1:8b"], "ingress_host": "ollama.arunlabs.com"}
     bare = replace(READY, custom_resources=frozenset())
     assert only(findings(bare, phase=1, ollama=ollama), "traefik").refused
+
+
+def test_leaving_speech_while_it_has_the_gpu_is_refused() -> None:
+    """Pulumi leaves the engine's replicas to the swap, so they would stay 0."""
+    away = replace(READY, engine_replicas=0)
+    found = only(findings(away, phase=3), "gpu-is-with-chat")
+    assert found.refused and "synapse swap chat" in found.cure
+    acknowledged = {"tts": {"licence_acknowledged": {"by": "me", "date": "2026-11-22"}}}
+    for snapshot, phase, changes in (
+        (away, 4, {"speech": acknowledged}),
+        (replace(READY, engine_replicas=1), 3, {}),
+        (READY, 3, {}),
+    ):
+        assert only(findings(snapshot, phase, **changes), "gpu-is-with-chat").ok
+    assert only(findings(away, phase=4), "gpu-is-with-chat").refused, "no speech on the GPU here"
+    assert "gpu-is-with-chat" not in findings(away, phase=1)

@@ -1,5 +1,6 @@
 """The stack config: what is refused, in which words, and that nothing else ever comes out."""
 
+import datetime
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -393,3 +394,11 @@ def test_a_list_where_a_route_should_be_is_refused_beside_another_error() -> Non
         "synapse:gateway.routes[0]",
         "synapse:clients",
     }
+
+
+def test_a_date_without_quotes_reads_as_the_engine_hands_it_over() -> None:
+    for written in ("2026-11-22", "2026-11-22 00:00:00 +0000 UTC", datetime.date(2026, 11, 22)):
+        acknowledged = {"by": "me", "date": written}
+        made = parse(changed({"speech.tts.licence_acknowledged": acknowledged}))
+        found = made.speech.tts.licence_acknowledged
+        assert found and found.date == datetime.date(2026, 11, 22)

@@ -51,7 +51,9 @@ def documented(plan: Plan, proxy: Proxy) -> Proxy:
     """The same proxy on the same routes, as LiteLLM's quick start has it, with its metrics."""
     config = yaml.safe_load(next(iter(proxy.mounts.values()))["config.yaml"])
     (fallbacks,) = (
-        {route.name: [route.fallback]} for route in plan.gateway.routes if route.fallback
+        {route.name: [route.fallback]}
+        for route in plan.gateway.routes
+        if route.fallback and route.backend == "engine"
     )
     config["router_settings"] = {"fallbacks": [fallbacks]}
     config["litellm_settings"] = {

@@ -12,6 +12,8 @@ from tools.generate.ledger_picture import ledger_picture
 from tools.generate.plan_page import plan_page
 from tools.generate.policies_page import policies_page
 from tools.generate.project_config import with_config
+from tools.generate.sharing_page import sharing_page
+from tools.generate.swap_picture import swap_picture
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,7 @@ def documents(root: Path) -> Iterator[Document]:
     yield Document(root / "docs" / "plan.md", plan_page(schema))
     yield Document(root / "docs" / "policies.md", policies_page())
     yield Document(root / "docs" / "ledger.svg", ledger_picture(root / "Pulumi.forge.yaml"))
+    recorded = root / "docs" / "swap-timeline.json"
+    if recorded.exists():
+        yield Document(recorded.with_suffix(".svg"), swap_picture(recorded))
+    yield Document(root / "docs" / "TTS-GPU-SHARING.md", sharing_page(root))

@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     """Ready at once; a Job's pod completes."""
     NEVER_READY = "never-ready"
     """Runs, and its readiness never comes."""
+    INITIALIZING = "initializing"
+    """Its init containers run and never end."""
     CRASH_LOOP = "crash-loop"
     """Its containers end with an error and are started again and again."""
     FAIL = "fail"
@@ -111,6 +113,9 @@ _READY_MESSAGE = _message(Outcome.READY)
 _RUNNING = '{"running": {"startedAt": NOW}, "waiting": null, "terminated": null}'
 
 
+_WAITING = '{"running": null, "terminated": null, "waiting": {"reason": "PodInitializing"}}'
+
+
 def _terminated(exit_code: int, reason: str) -> str:
     return (
         '{"running": null, "waiting": null, "terminated": {"startedAt": NOW, "finishedAt": NOW, '
@@ -132,6 +137,7 @@ def _status(
     *,
     last_state: str = "{}",
     restarts: int = 0,
+    init_state: str | None = None,
 ) -> str:
     """A template of a pod's status; JSON, which YAML contains, so that it nests in loops."""
     is_ready = "false" if not_ready_because else "true"
@@ -139,7 +145,7 @@ def _status(
     reason = not_ready_because
     now = "{{ Now | Quote }}"
     conditions = [
-        {"type": "Initialized", "status": "True"},
+        {"type": "Initialized", "status": "False" if init_state else "True"},
         {"type": "Ready", "status": ready, "reason": reason, "message": message},
         {"type": "ContainersReady", "status": ready, "reason": reason, "message": message},
     ]
@@ -148,9 +154,10 @@ def _status(
         f'"started": {is_ready}, "restartCount": {restarts}, '
         f'"state": {state}, "lastState": {last_state}}}'
     )
+    init_ready = "false" if init_state else "true"
     init = (
-        '- {"name": NAME, "image": IMAGE, "imageID": "", "ready": true, "restartCount": 0, '
-        f'"state": {_terminated(0, "Completed")}}}'
+        f'- {{"name": NAME, "image": IMAGE, "imageID": "", "ready": {init_ready}, '
+        f'"restartCount": 0, "state": {init_state or _terminated(0, "Completed")}}}'
     )
     lines = [
         "conditions:",
@@ -182,6 +189,13 @@ def _status(
 _SPECIAL_STATUS = {
     Outcome.NEVER_READY: _status(
         "Running", "ContainersNotReady", _message(Outcome.NEVER_READY), _RUNNING
+    ),
+    Outcome.INITIALIZING: _status(
+        "Pending",
+        "ContainersNotInitialized",
+        _message(Outcome.INITIALIZING),
+        _WAITING,
+        init_state=_RUNNING,
     ),
     Outcome.CRASH_LOOP: _status(
         "Running",

@@ -122,6 +122,22 @@ class SimForge(Remains):
         stop([self.processes["kwok"]], SERVER_GRACE_SECONDS)
         self._start("kwok")
 
+    def stop_servers(self) -> None:
+        """Kills all but the store, as when K3s is restarted."""
+        _, *servers = self.processes.values()
+        stop(servers, grace_seconds=0)
+
+    def start_servers(self) -> None:
+        """Starts them again, and returns when they are started.
+
+        Raises:
+            SimForgeError: The API server does not come up.
+        """
+        self._start("kube-apiserver")
+        self._wait("kube-apiserver", lambda: self.api().ready())
+        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+            self._start(name)
+
     def outcomes(self) -> dict[str, Outcome]:
         """The outcomes that `behave` has set, by `app` label."""
         try:

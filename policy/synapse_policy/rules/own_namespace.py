@@ -63,9 +63,10 @@ def _shown(names: Iterable[str]) -> str:
 
 
 def namespaces_of(plan: PlanView) -> tuple[str, ...]:
-    """Return the plan's namespace and those of its workloads; old services keep theirs."""
+    """Return the plan's, its workloads', the device plugin's; old services keep theirs."""
     of_workloads = (one.namespace for one in plan.workloads if one.kind != _LEGACY)
-    return tuple(dict.fromkeys((plan.namespace, *of_workloads)))
+    of_plugin = filter(None, [plan.gpu.device_plugin_namespace])
+    return tuple(dict.fromkeys((plan.namespace, *of_workloads, *of_plugin)))
 
 
 RULES = (

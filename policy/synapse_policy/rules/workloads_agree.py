@@ -20,7 +20,12 @@ from synapse_policy.stack import Stack, stack_of, storage_gib, workload_below_ro
 from synapse_policy.words import shown, total_gib
 from synapse_policy.workload import Workload, kind_of, metadata_name
 
-_KINDS = {"deployment": "Deployment", "job": "Job", "cron-job": "CronJob"}
+_KINDS = {
+    "deployment": "Deployment",
+    "job": "Job",
+    "cron-job": "CronJob",
+    "daemon-set": "DaemonSet",
+}
 
 
 def check_resource(args: ResourceValidationArgs, report: Report) -> None:
