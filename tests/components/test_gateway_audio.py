@@ -1,5 +1,7 @@
 """The plan's routes of speech in the gateway's files. What the proxy does: tests/gateway."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -14,7 +16,7 @@ WHISPER = "openai/Systran/faster-whisper-base"
 AUDIO = ("audio_speech", "audio_transcription")
 
 
-def _audio(planned: Planner, **overrides: object) -> dict[str, tuple[str, str]]:
+def _audio(planned: Planner, **overrides: Any) -> dict[str, tuple[str, str]]:
     return {
         one.model_name: (one.litellm_params.model, one.litellm_params.api_base)
         for one in gateway_config(planned(**overrides)).model_list

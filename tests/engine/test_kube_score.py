@@ -34,7 +34,9 @@ class Exempt:
     reason: str
 
 
-SERVED_BY_ONE_POD = frozenset({"Deployment/ollama", "Deployment/vllm-inference"})
+SERVED_BY_ONE_POD = frozenset(
+    {"Deployment/ollama", "Deployment/speaches", "Deployment/vllm-inference"}
+)
 EXEMPT = (
     Exempt(
         "container-image-pull-policy",
@@ -43,10 +45,12 @@ EXEMPT = (
                 "CronJob/litellm-restart",
                 "Deployment/litellm-proxy",
                 "Deployment/ollama",
+                "Deployment/speaches",
                 "Deployment/vllm-inference",
                 "Job/engine-pull",
                 "Job/ollama-pull-llama3-1-8b",
                 "Job/ollama-pull-llama3-2-3b",
+                "Job/speech-pull",
             }
         ),
         "It wants Always. Tags are pinned, so a registry that is away, or that has lost an image, "
@@ -54,9 +58,9 @@ EXEMPT = (
     ),
     Exempt(
         "pod-probes-identical",
-        frozenset({"Deployment/vllm-inference"}),
-        "The engine has one route that says how it is. Readiness takes 30 s of silence to take it "
-        "out of the Service, liveness 150 s and answers of up to 60 s to restart it.",
+        frozenset({"Deployment/speaches", "Deployment/vllm-inference"}),
+        "Each has one route that says how it is. Readiness takes 15 to 30 s of silence to take it "
+        "out of the Service, liveness 150 s and answers of up to 30 or 60 s to restart it.",
     ),
     Exempt(
         "networkpolicy-targets-pod",
@@ -76,7 +80,14 @@ EXEMPT = (
     Exempt(
         "deployment-replicas",
         SERVED_BY_ONE_POD,
-        "There is one GPU, and one node's RAM; each answers for the other through the gateway.",
+        "There is one GPU, and one node's RAM; the engine and Ollama answer for each other through "
+        "the gateway.",
+    ),
+    Exempt(
+        "container-security-context-user-group-id",
+        frozenset({"Deployment/speaches", "Job/speech-pull"}),
+        "The program of the Speaches image lies in the home of its user 1000, which lets in nobody "
+        "else; the download shares its volume and its image.",
     ),
     Exempt(
         "deployment-has-host-podantiaffinity",

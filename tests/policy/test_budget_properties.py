@@ -98,7 +98,7 @@ def configs(draw: st.DrawFn) -> Json:
         "cache_volume_gib": 2000,
     }
     config["gateway"] |= {"replicas": draw(st.integers(2, 4)), "memory_limit_gib": draw(gib) + 2}
-    config["speech"]["volume_gib"] = draw(gib)
+    config["speech"]["volume_gib"] = draw(st.floats(6, 40))  # its files have room: not the oracle's
     config["legacy"] = draw(old_services())
     config["clients"] = []
     return config
@@ -157,6 +157,7 @@ def exceeding(draw: st.DrawFn, budget: Budget) -> Json:
     asked = min(config["ollama"]["memory_request_gib"], config["ollama"]["memory_gib"])
     config["ollama"]["memory_request_gib"] = asked
     assume(budget.limit(config) > 0)
+    assume(config["engine"]["gpu_memory_utilization"] <= 1)
     assume(budget.need(config).least > budget.limit(config) + GRAIN_GIB)
     return config
 
@@ -242,6 +243,8 @@ def test_what_exceeds_is_seen_in_the_resources_alone(data: st.DataObject) -> Non
     """By rules that judge what is registered, as if nobody had judged the plan."""
     name = data.draw(st.sampled_from(["gpu", "ram", "allocatable", "models", "disk"]))
     config = data.draw(exceeding(BUDGETS[name]))
+    # The oracle's costliest phase may be one of a service that is gone when this one is deployed.
+    assume(all(old["scaled_down_at"] > PHASE for old in config["legacy"]))
     found = judge_set(stack_of(_prefixed(config)))
     assert {one.rule for one in found if one.rule.endswith("-deployed")} & {
         "vram-in-every-state-deployed",

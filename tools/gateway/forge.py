@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,13 @@ from synapse.catalogue import load_catalogue
 from synapse.components import engine_command, gateway, ollama
 from synapse.components.gateway_config import ROUTES_FILE
 from synapse.components.services import host
+from synapse.components.speech_services import SPEECH_SERVICES
 from synapse.names import OLLAMA
 from synapse.plan.build import make_plan
 from synapse.plan.model import Plan
 from synapse.settings.load import read_stack_file
 from tools.gateway.proxy import Proxy, free_port
-from tools.gateway.stubs import Engine, Ollama
+from tools.gateway.stubs import Engine, Ollama, Speech, Stub
 from tools.sim_stack import REPOSITORY
 
 KEY = "sk-the-key-of-the-tests"
@@ -38,6 +39,8 @@ class Gateway:
     proxy: Proxy
     engine: Engine
     ollama: Ollama
+    coqui: Speech
+    speaches: Speech
     metrics_port: int
 
     def metrics(self) -> dict[str, float]:
@@ -57,11 +60,17 @@ def stubs_of(plan: Plan) -> tuple[Engine, Ollama]:
 
 
 def proxy_of(
-    plan: Plan, engine: Engine, stub: Ollama, folder: Path, **variables: str
+    plan: Plan,
+    engine: Engine,
+    stub: Ollama,
+    folder: Path,
+    speech: Mapping[str, Stub] | None = None,
+    **variables: str,
 ) -> tuple[Proxy, int]:
     """A proxy as the Deployment's container, and its port for metrics. It does not run yet.
 
-    Of the mounted files one number differs from the ConfigMap's: the port for metrics.
+    Of the mounted files one number differs from the ConfigMap's: the port for metrics. `speech`
+    are the speech servers by their names in the plan's routes.
     """
     metrics_port = free_port()
     mounts = {path: dict(files) for path, files in gateway.mounts(plan).items()}
@@ -79,6 +88,12 @@ def proxy_of(
         services={
             f"{engine_host}:{engine_command.PORT}": engine.port,
             f"{host(OLLAMA, plan.namespace)}:{ollama.PORT}": stub.port,
+            **{
+                f"{host(SPEECH_SERVICES[name][0], plan.namespace)}:{SPEECH_SERVICES[name][1]}": (
+                    server.port
+                )
+                for name, server in (speech or {}).items()
+            },
         },
     )
     return proxy, metrics_port
@@ -88,9 +103,10 @@ def proxy_of(
 def running_gateway(plan: Plan, folder: Path, **variables: str) -> Iterator[Gateway]:
     """A gateway that is ready, until the end of the block."""
     engine, stub = stubs_of(plan)
+    speech = {"coqui": Speech(models=()), "speaches": Speech(models=())}
     with ExitStack() as stack:
-        stack.enter_context(engine)
-        stack.enter_context(stub)
-        proxy, metrics_port = proxy_of(plan, engine, stub, folder, **variables)
+        for one in (engine, stub, *speech.values()):
+            stack.enter_context(one)
+        proxy, metrics_port = proxy_of(plan, engine, stub, folder, speech, **variables)
         stack.enter_context(proxy)
-        yield Gateway(plan, proxy, engine, stub, metrics_port)
+        yield Gateway(plan, proxy, engine, stub, **speech, metrics_port=metrics_port)

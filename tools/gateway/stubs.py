@@ -221,7 +221,7 @@ class Ollama(OpenAi):
 
 
 class Speech(Stub):
-    """Speaches: OpenAI's audio routes."""
+    """Speaches or Coqui: OpenAI's audio routes."""
 
     @override
     def about(self, path: str) -> Reply:
