@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from synapse_policy import facts
 from synapse_policy.containers import Container
 from synapse_policy.reading import UnreadableError
 from synapse_policy.words import Addend
+
+if TYPE_CHECKING:
+    from synapse.catalogue.schema import Architecture
 
 _GIB = 2**30
 _VALUE_BYTES = {"f16": 2.0, "bf16": 2.0, "q8_0": 1.0625, "q4_0": 0.5625}
@@ -55,11 +59,21 @@ def model_gib(tag: str, ask: OllamaAsk) -> float:
     model = found.model.architecture
     encoder = found.model.kind == "embedding"
     tokens = ask.context * ask.parallel
-    cached = 0 if encoder else 2 * model.layers * model.kv_heads * model.head_dim * tokens
+    cached = 0 if encoder else _cached_values(model, tokens, ask.parallel)
     scores = 0 if ask.flash_attention else model.attention_heads * tokens
     widest = max(scores, 0 if encoder else model.vocab)
     working: float = widest * _BATCH * 4 + cached * _VALUE_BYTES[ask.cache_type]
     return found.format.weights_gib + working / _GIB + _RUNNER_GIB
+
+
+def _cached_values(model: "Architecture", tokens: int, parallel: int) -> int:
+    """Keys and values; a layer with a window keeps that of each request, and one batch."""
+    whole, windowed, kept = model.layers, 0, 0
+    if model.sliding_window:
+        windowed = model.sliding_window.local_layers
+        whole -= windowed
+        kept = min(tokens, model.sliding_window.window_tokens * parallel + _BATCH)
+    return 2 * model.kv_heads * model.head_dim * (whole * tokens + windowed * kept)
 
 
 def loaded(tags: Sequence[str], ask: OllamaAsk) -> tuple[Addend, ...]:

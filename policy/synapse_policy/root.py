@@ -12,7 +12,7 @@ from synapse_policy.reading import Props, UnreadableError, plain
 
 TYPE = "synapse:stack:Synapse"
 
-_seen: dict[str, PlanView] = {}
+_seen: dict[str, tuple[Props, PlanView]] = {}
 
 
 def is_root(args: ResourceValidationArgs | PolicyResource) -> bool:
@@ -26,21 +26,22 @@ def is_below_root(urn: str) -> bool:
 
 
 def plan_in(args: ResourceValidationArgs) -> PlanView:
-    """Read the plan in the root's inputs, and keep it for the resources below."""
-    plan = _read(args.props)
-    _seen[_stack_of(args.urn)] = plan
-    return plan
+    """Read the plan in the root's inputs once, and keep it for the resources below."""
+    stack = _stack_of(args.urn)
+    if stack not in _seen or _seen[stack][0] is not args.props:
+        _seen[stack] = (args.props, _read(args.props))
+    return _seen[stack][1]
 
 
 def plan_for(urn: str) -> PlanView:
     """Return the plan of the root in this resource's stack."""
-    plan = _seen.get(_stack_of(urn))
-    if plan is None:
+    seen = _seen.get(_stack_of(urn))
+    if seen is None:
         raise UnreadableError(
             f"no plan was seen before it; the root component {TYPE} has to carry the plan as its "
             "plain input `plan` and to be registered first"
         )
-    return plan
+    return seen[1]
 
 
 def root_in(resources: list[PolicyResource]) -> PolicyResource | None:

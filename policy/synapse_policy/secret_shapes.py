@@ -67,6 +67,8 @@ _ASSIGNMENT = re.compile(
 )
 _INLINE = re.compile(r"""(?<![\w$])([A-Za-z_]\w*)=("[^"]*"|'[^']*'|[^\s;&|]+)""")
 _PAIR_WITHIN = re.compile(r"""[{,]\s*["']?([\w.-]+)["']?\s*:\s*["']?([^,}"']+)""")
+_QUOTES = ('"', "'")
+_PROGRAMS = (".py", ".js", ".ts", ".lua", ".go", ".rb")
 _FLAG = re.compile(r"--?([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
 
 
@@ -142,18 +144,31 @@ def is_literal(value: str, name: str = "") -> bool:
     return is_password or not _NUMBER.fullmatch(plain)
 
 
-def in_text(text: str) -> Iterator[tuple[str, str]]:
-    """Yield what in a file's text is a secret: the line's name, and what kind of secret it is."""
+def in_text(text: str, file: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what in a file's text is a secret: the line's name, and what kind of secret it is.
+
+    In a program only what stands in quotes is a value: `api_key: str` names a type.
+    """
+    is_program = file.endswith(_PROGRAMS)
     for number, line in enumerate(text.splitlines(), start=1):
         kind = by_value(line)
-        found = _ASSIGNMENT.match(line)
-        pairs = [(found[1], found[2])] if found else []
-        pairs += [(pair[1], pair[2]) for pair in _PAIR_WITHIN.finditer(line)]
-        named = [name for name, value in pairs if is_secret_name(name) and is_literal(value, name)]
+        pairs = [*filter(None, [_ASSIGNMENT.match(line)]), *_PAIR_WITHIN.finditer(line)]
+        named = [
+            pair[1]
+            for pair in pairs
+            if (_is_quoted(line, pair) or not is_program)
+            and is_secret_name(pair[1])
+            and is_literal(pair[2], pair[1])
+        ]
         if named:
             yield f"line {number}, {named[0]}", kind or "a literal value"
         elif kind is not None:
             yield f"line {number}", kind
+
+
+def _is_quoted(line: str, pair: re.Match[str]) -> bool:
+    start = pair.start(2)
+    return line[start - 1 : start] in _QUOTES or line[start : start + 1] in _QUOTES
 
 
 def in_words(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:

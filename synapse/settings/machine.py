@@ -59,6 +59,10 @@ class Target(Section):
             )
 
 
+HIGHEST_RAM_FRACTION = 0.8
+"""What planned use may reach of a node's RAM. The policy pack holds the same bound by itself."""
+
+
 class Node(Section):
     """The machine that all pods share."""
 
@@ -72,7 +76,8 @@ class Node(Section):
         27, description="RAM of the system and of pods outside the stack, a line in each sum"
     )
     ram_budget_fraction: Fraction = Field(
-        0.8, description="part of the RAM that planned use may reach"
+        HIGHEST_RAM_FRACTION,
+        description="part of the RAM that planned use may reach: lower it, it cannot be raised",
     )
     storage_gib: Gib = Field(1000, description="disk behind the storage class")
     storage_class: DnsLabel = Field("local-path", description="StorageClass of the volumes")
@@ -82,6 +87,16 @@ class Node(Section):
         if self.allocatable_memory_gib is not None:
             yield from at_most(
                 "allocatable_memory_gib", self.allocatable_memory_gib, "memory_gib", self.memory_gib
+            )
+
+    @rule("ram_budget_fraction")
+    def _room_for_the_unplanned(self) -> Iterator[Broken]:
+        if self.ram_budget_fraction > HIGHEST_RAM_FRACTION:
+            yield Broken(
+                "ram_budget_fraction",
+                self.ram_budget_fraction,
+                f"at most {HIGHEST_RAM_FRACTION:g}: what is planned is not all that is taken",
+                f"write {HIGHEST_RAM_FRACTION:g} or less",
             )
 
     @rule("system_memory_gib", "memory_gib")

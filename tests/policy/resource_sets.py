@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -141,7 +142,8 @@ def varied(resources: Resources, how: Variation, namespace: str, prefix: str = "
 
 
 def _index(resources: Sequence[Resource], label: str) -> int:
-    found = [index for index, one in enumerate(resources) if one.label == label]
+    """Where the one resource with this label is; `*` stands for a hash of its content."""
+    found = [index for index, one in enumerate(resources) if fnmatchcase(one.label, label)]
     if len(found) != 1:
         raise ChangeError(f"{label} is there {len(found)} times")
     return found[0]

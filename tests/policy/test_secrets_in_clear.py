@@ -253,3 +253,17 @@ def test_an_unknown_value_of_a_secret_is_refused_and_another_is_not() -> None:
     assert theirs(RULE, _variable("MODEL", UNKNOWN)) == ""
     assert theirs(RULE, made("ConfigMap", "it", metadata={"uid": UNKNOWN}, data=UNKNOWN)) == ""
     assert "cannot be judged" in theirs(RULE, made("ConfigMap", "it", data={"API_KEY": UNKNOWN}))
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("async def authorize(request: Request, api_key: str) -> User:", False),
+        ("user = User(owner=OWNER, api_key=OWNER)", False),
+        ("api_key = settings.api_key", False),
+        ('api_key = "4711-swordfish"', True),
+        ("caller = {'api_key': '4711-swordfish'}", True),
+    ],
+)
+def test_in_a_program_only_what_stands_in_quotes_is_a_value(line: str, refused: bool) -> None:
+    assert bool(theirs(RULE, _file(line, "hook.py"))) is refused

@@ -109,6 +109,7 @@ REFUSED: list[tuple[str, object, tuple[str, ...]]] = [
     ("node.system_memory_gib", 200, ("= 200", "at most memory_gib (196)", "lower it")),
     ("node.allocatable_memory_gib", 200, ("= 200", "memory_gib (196)", "lower it")),
     ("node.name", "Forge_1", ("'Forge_1'", "DNS label", "write 'forge-1'")),
+    ("node.ram_budget_fraction", 0.9, ("= 0.9", "at most 0.8", "0.8 or less")),
     ("namespace", "a" * 64, ("'aaa", "at most 63", "write 'aaa")),
     ("gateway.host", "synapse", ("'synapse'", "DNS name", "write 'synapse.example.com'")),
     ("gateway.restart_schedule", "@daily", ("'@daily'", "five fields", "'0 4 * * *'")),

@@ -75,7 +75,7 @@ def _in_files(files: object, key: str) -> Iterator[tuple[str, str, bool]]:
         if is_named and "\n" not in content and secret_shapes.is_literal(content, name):
             yield f"{key}.{name}", secret_shapes.by_value(content) or "a literal value", False
             continue
-        for line, kind in secret_shapes.in_text(content):
+        for line, kind in secret_shapes.in_text(content, name):
             yield f"{key}.{name}, {line}", kind, False
         if "PRIVATE KEY-----" in content and secret_shapes.by_value(content):
             yield f"{key}.{name}", "a private key", False
