@@ -152,6 +152,7 @@ def exceeding(draw: st.DrawFn, budget: Budget) -> Json:
     asked = min(config["ollama"]["memory_request_gib"], config["ollama"]["memory_gib"])
     config["ollama"]["memory_request_gib"] = asked
     assume(budget.limit(config) > 0)
+    assume(config["engine"]["gpu_memory_utilization"] <= 1)
     assume(budget.need(config).least > budget.limit(config) + GRAIN_GIB)
     return config
 
@@ -203,7 +204,8 @@ def tried(examples: int) -> settings:
     return settings(
         deadline=None,
         max_examples=examples,
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+        derandomize=True,  # a change is judged by itself, not by the luck of a draw
+        phases=[Phase.explicit, Phase.generate],
         suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
     )
 
@@ -237,6 +239,8 @@ def test_what_exceeds_is_seen_in_the_resources_alone(data: st.DataObject) -> Non
     """By rules that judge what is registered, as if nobody had judged the plan."""
     name = data.draw(st.sampled_from(["gpu", "ram", "allocatable", "models", "disk"]))
     config = data.draw(exceeding(BUDGETS[name]))
+    # The oracle's costliest phase may be one of a service that is gone when this one is deployed.
+    assume(all(old["scaled_down_at"] > PHASE for old in config["legacy"]))
     found = judge_set(stack_of(_prefixed(config)))
     assert {one.rule for one in found if one.rule.endswith("-deployed")} & {
         "vram-in-every-state-deployed",
