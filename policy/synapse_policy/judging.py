@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeVar, overload
+from typing import NotRequired, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from pulumi_policy import (
     EnforcementLevel,
@@ -67,62 +67,60 @@ class StackRule(StackValidationPolicy):
 
 
 Rule = ResourceRule | StackRule
+RuleT = TypeVar("RuleT", ResourceRule, StackRule)
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
+class Said(TypedDict):
+    """What every rule says of itself."""
+
+    name: str
+    """kebab-case; what is refused or held."""
+    description: str
+    """What it holds, in one line."""
+    reason: str
+    """Why the opposite does harm."""
+    cure: str
+    """What to do about a violation."""
+    severity: NotRequired[EnforcementLevel]
+    """What a violation does, unless the pack's config says otherwise; mandatory by default."""
+    scope: NotRequired[Scope]
+    """Where it judges; in any program by default."""
+
+
 @overload
 def resource_rule(
     *,
-    name: str,
-    description: str,
-    reason: str,
-    cure: str,
     check: Callable[[ResourceValidationArgs, Report], None],
-    severity: EnforcementLevel = ...,
     settings: None = ...,
-    scope: Scope = ...,
+    **said: Unpack[Said],
 ) -> ResourceRule: ...
 
 
 @overload
 def resource_rule(
     *,
-    name: str,
-    description: str,
-    reason: str,
-    cure: str,
     check: Callable[[ResourceValidationArgs, Report, SettingsT], None],
     settings: type[SettingsT],
-    severity: EnforcementLevel = ...,
-    scope: Scope = ...,
+    **said: Unpack[Said],
 ) -> ResourceRule: ...
 
 
 def resource_rule(
     *,
-    name: str,
-    description: str,
-    reason: str,
-    cure: str,
     check: Callable[..., None],
-    severity: EnforcementLevel = EnforcementLevel.MANDATORY,
     settings: type[BaseModel] | None = None,
-    scope: Scope = Scope.ANY,
+    **said: Unpack[Said],
 ) -> ResourceRule:
     """Make a rule that judges one resource before it is created.
 
     Args:
-        name: kebab-case; what is refused or held.
-        description: What it holds, in one line.
-        reason: Why the opposite does harm.
-        cure: What to do about a violation.
         check: Reports violations; gets the settings as well where there are any.
-        severity: What a violation does, unless the pack's config says otherwise.
         settings: A frozen pydantic model with defaults: the rule's typed config.
-        scope: Where it judges.
+        **said: What it says of itself.
     """
-    about = About(reason, cure, settings or NoSettings, scope)
-    bench = _Bench(name, about, with_settings=settings is not None)
+    about = _about(said, settings)
+    bench = _Bench(said["name"], about, with_settings=settings is not None)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         bench.judge(
@@ -134,60 +132,36 @@ def resource_rule(
             check=lambda desk, *configured: check(args, desk, *configured),
         )
 
-    rule = ResourceRule(
-        name=name,
-        description=description,
-        validate=validate,
-        enforcement_level=severity,
-        config_schema=config_schema(about.settings),
-        remediation_steps=cure,
-    )
-    rule.about = about
-    return rule
+    return _made(ResourceRule, validate, about, said)
 
 
 @overload
 def stack_rule(
     *,
-    name: str,
-    description: str,
-    reason: str,
-    cure: str,
     check: Callable[[StackValidationArgs, Report], None],
-    severity: EnforcementLevel = ...,
     settings: None = ...,
-    scope: Scope = ...,
+    **said: Unpack[Said],
 ) -> StackRule: ...
 
 
 @overload
 def stack_rule(
     *,
-    name: str,
-    description: str,
-    reason: str,
-    cure: str,
     check: Callable[[StackValidationArgs, Report, SettingsT], None],
     settings: type[SettingsT],
-    severity: EnforcementLevel = ...,
-    scope: Scope = ...,
+    **said: Unpack[Said],
 ) -> StackRule: ...
 
 
 def stack_rule(
     *,
-    name: str,
-    description: str,
-    reason: str,
-    cure: str,
     check: Callable[..., None],
-    severity: EnforcementLevel = EnforcementLevel.MANDATORY,
     settings: type[BaseModel] | None = None,
-    scope: Scope = Scope.ANY,
+    **said: Unpack[Said],
 ) -> StackRule:
     """Make a rule that judges all resources of the stack together; arguments as above."""
-    about = About(reason, cure, settings or NoSettings, scope)
-    bench = _Bench(name, about, with_settings=settings is not None)
+    about = _about(said, settings)
+    bench = _Bench(said["name"], about, with_settings=settings is not None)
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         bench.judge(
@@ -199,13 +173,21 @@ def stack_rule(
             check=lambda desk, *configured: check(args, desk, *configured),
         )
 
-    rule = StackRule(
-        name=name,
-        description=description,
+    return _made(StackRule, validate, about, said)
+
+
+def _about(said: Said, settings: type[BaseModel] | None) -> About:
+    return About(said["reason"], said["cure"], settings or NoSettings, said.get("scope", Scope.ANY))
+
+
+def _made(kind: type[RuleT], validate: Callable[..., None], about: About, said: Said) -> RuleT:
+    rule = kind(
+        name=said["name"],
+        description=said["description"],
         validate=validate,
-        enforcement_level=severity,
+        enforcement_level=said.get("severity", EnforcementLevel.MANDATORY),
         config_schema=config_schema(about.settings),
-        remediation_steps=cure,
+        remediation_steps=said["cure"],
     )
     rule.about = about
     return rule

@@ -33,6 +33,12 @@ def _text(said: Said) -> str:
     return str(choices[0]["message"]["content"])
 
 
+def _assert_back_soon_once_revived(gateway: Gateway, caller: Caller) -> None:
+    gateway.engine.revive()
+    took = caller.wait_until(lambda: caller.chat().reason is None, "the engine is asked again")
+    assert took <= BACK_SECONDS
+
+
 def _is_whole(said: Said) -> bool:
     return said.status == 200 and _text(said).split() == list(WORDS)
 
@@ -77,9 +83,7 @@ def test_a_revived_engine_is_asked_again_soon(
     for _ in range(3):
         assert _is_whole(caller.chat(stream=True))
     caller.wait_until(lambda: caller.chat().reason == "engine-down", "it is known to be dead")
-    gateway.engine.revive()
-    took = caller.wait_until(lambda: caller.chat().reason is None, "the engine is asked again")
-    assert took <= BACK_SECONDS
+    _assert_back_soon_once_revived(gateway, caller)
 
 
 def test_an_engine_whose_health_lies_is_tried_ever_more_seldom(
@@ -92,9 +96,7 @@ def test_an_engine_whose_health_lies_is_tried_ever_more_seldom(
         assert _is_whole(caller.chat())
     # Held for 1, 2, 4 and 4 s.
     assert 2 <= len(gateway.engine.seen) <= 5
-    gateway.engine.revive()
-    took = caller.wait_until(lambda: caller.chat().reason is None, "the engine is asked again")
-    assert took <= BACK_SECONDS
+    _assert_back_soon_once_revived(gateway, caller)
 
 
 def test_a_hanging_engine_keeps_a_stream_waiting_for_the_first_token_s_deadline(
