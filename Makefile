@@ -69,6 +69,10 @@ routes: $(VENV)/runtime ## public model names and who answers them
 pull: $(VENV)/runtime ## pull Ollama's models again (MODEL=… for one)
 	@$(RUN) -m synapse pull --config $(CONFIG) $(MODEL)
 
+.PHONY: swap
+swap: $(VENV)/runtime ## hand the GPU over (TO=speech or chat, FOR=30m)
+	@$(RUN) -m synapse swap $(TO) --config $(CONFIG) $(if $(FOR),--for $(FOR))
+
 .PHONY: pull-models health-check show-routes prerequisites build-vllm clean
 pull-models: pull ## the old name of pull
 health-check: health ## the old name of health

@@ -12,6 +12,7 @@ from synapse.program import build, refuse_an_unfit_cluster, refuse_what_does_not
 from synapse.settings import pulumi_config
 from synapse.settings.problems import SettingsError
 
+gc.freeze()  # they stay: nobody need look through them again
 gc.enable()
 
 try:

@@ -75,9 +75,10 @@ print(snapshot_download(os.environ["MODEL"], ignore_patterns=["original/*", "*.p
 
 @dataclass(frozen=True)
 class EngineArgs:
-    """The plan, the secrets, and the command that builds the image, if it is built here."""
+    """The plan, what the server waits for, the secrets, and what builds the image, if anything."""
 
     plan: Plan
+    lower: tuple[pulumi.Resource, ...]
     secrets: Secrets
     build_command: str | None
 
@@ -109,7 +110,7 @@ class Engine(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(
                     parent=self,
-                    depends_on=[*built, downloaded, script],
+                    depends_on=[*args.lower, *built, downloaded, script],
                     ignore_changes=REPLICAS_ARE_THE_SWAPS,
                 ),
                 wait_up_to(_DEADLINE_SECONDS),

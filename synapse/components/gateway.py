@@ -77,9 +77,10 @@ _BACKEND_KEEP_ALIVE_SECONDS = 4
 
 @dataclass(frozen=True)
 class GatewayArgs:
-    """The plan, and the secrets with the gateway's key among them."""
+    """The plan, what the server waits for, and the secrets with the gateway's key among them."""
 
     plan: Plan
+    lower: tuple[pulumi.Resource, ...]
     secrets: Secrets
 
 
@@ -135,7 +136,9 @@ class Gateway(pulumi.ComponentResource):
             metadata=metadata(GATEWAY, plan.namespace, GATEWAY_APP),
             spec=_deployment(plan, config.name, inside.name, key_secret),
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(parent=self, depends_on=[config.made, inside.made]),
+                pulumi.ResourceOptions(
+                    parent=self, depends_on=[*args.lower, config.made, inside.made]
+                ),
                 wait_up_to(ROLLOUT_SECONDS),
             ),
         )

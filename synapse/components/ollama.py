@@ -78,9 +78,10 @@ ollama pull "$MODEL"
 
 @dataclass(frozen=True)
 class OllamaArgs:
-    """The plan; Ollama's part of it has all sizes."""
+    """The plan, whose part about Ollama has all sizes, and what its server waits for."""
 
     plan: Plan
+    lower: tuple[pulumi.Resource, ...]
 
 
 class Ollama(pulumi.ComponentResource):
@@ -105,7 +106,10 @@ class Ollama(pulumi.ComponentResource):
                 OLLAMA, plan.namespace, OLLAMA, annotations={MODELS_ANNOTATION: _tags(plan)}
             ),
             spec=_deployment(plan),
-            opts=pulumi.ResourceOptions.merge(child, wait_up_to(ROLLOUT_SECONDS)),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(parent=self, depends_on=[*args.lower]),
+                wait_up_to(ROLLOUT_SECONDS),
+            ),
         )
         Service(
             f"{name}-service",

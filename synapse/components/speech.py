@@ -39,9 +39,10 @@ _GUIDE_STT_PORT = 8002  # the deployment guide's
 
 @dataclass(frozen=True)
 class SpeechArgs:
-    """The plan; its part about speech says which servers there are."""
+    """The plan, whose part about speech says which servers there are, and what they wait for."""
 
     plan: Plan
+    lower: tuple[pulumi.Resource, ...]
 
 
 class Speech(pulumi.ComponentResource):
@@ -66,21 +67,23 @@ class Speech(pulumi.ComponentResource):
             servers[PIPER] = ("piper", PIPER_PORT)
         _policies(name, plan, {app: port for app, (_, port) in servers.items()}, child)
         downloaded = download(f"{name}-pull", speech_pull(plan), child)
-        after = pulumi.ResourceOptions(parent=self, depends_on=[downloaded])
-        _speaches(name, plan, after)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[*args.lower, downloaded])
+        _speaches(name, plan, child, after)
         if TTS in servers:
-            _coqui(name, plan, after)
+            _coqui(name, plan, child, after)
         if PIPER in servers:
-            _piper(name, plan, after)
+            _piper(name, plan, child, after)
         self.url = pulumi.Output.from_input(url(STT, plan.namespace, SERVICE_PORT))
         self.register_outputs({"url": self.url})
 
 
-def _speaches(name: str, plan: Plan, after: pulumi.ResourceOptions) -> None:
+def _speaches(
+    name: str, plan: Plan, child: pulumi.ResourceOptions, after: pulumi.ResourceOptions
+) -> None:
     own = f"{name}-{STT}"
     wait, needed = None, after
     if plan.workload(STT).gpus:
-        wait, script = vram_wait(f"{own}-wait", plan.workload(STT), after)
+        wait, script = vram_wait(f"{own}-wait", plan.workload(STT), child)
         needed = pulumi.ResourceOptions.merge(after, pulumi.ResourceOptions(depends_on=[script]))
     Deployment(
         f"{own}-deployment",
@@ -89,12 +92,14 @@ def _speaches(name: str, plan: Plan, after: pulumi.ResourceOptions) -> None:
         opts=pulumi.ResourceOptions.merge(needed, wait_up_to(ROLLOUT_SECONDS)),
     )
     ports = {"http": (SERVICE_PORT, SPEACHES_PORT), "http-guide": (_GUIDE_STT_PORT, SPEACHES_PORT)}
-    _service(own, plan, STT, ports, after)
+    _service(own, plan, STT, ports, child)
 
 
-def _coqui(name: str, plan: Plan, after: pulumi.ResourceOptions) -> None:
+def _coqui(
+    name: str, plan: Plan, child: pulumi.ResourceOptions, after: pulumi.ResourceOptions
+) -> None:
     own = f"{name}-{TTS}"
-    wait, script = vram_wait(f"{own}-wait", plan.workload(TTS), after)
+    wait, script = vram_wait(f"{own}-wait", plan.workload(TTS), child)
     scaled_by_swap = pulumi.ResourceOptions(
         depends_on=[script], ignore_changes=REPLICAS_ARE_THE_SWAPS
     )
@@ -106,10 +111,12 @@ def _coqui(name: str, plan: Plan, after: pulumi.ResourceOptions) -> None:
             pulumi.ResourceOptions.merge(after, scaled_by_swap), wait_up_to(ROLLOUT_SECONDS)
         ),
     )
-    _service(own, plan, TTS, {"http": (SERVICE_PORT, COQUI_PORT)}, after, drains=True)
+    _service(own, plan, TTS, {"http": (SERVICE_PORT, COQUI_PORT)}, child, drains=True)
 
 
-def _piper(name: str, plan: Plan, after: pulumi.ResourceOptions) -> None:
+def _piper(
+    name: str, plan: Plan, child: pulumi.ResourceOptions, after: pulumi.ResourceOptions
+) -> None:
     own = f"{name}-{PIPER}"
     Deployment(
         f"{own}-deployment",
@@ -117,7 +124,7 @@ def _piper(name: str, plan: Plan, after: pulumi.ResourceOptions) -> None:
         spec=piper(plan),
         opts=pulumi.ResourceOptions.merge(after, wait_up_to(ROLLOUT_SECONDS)),
     )
-    _service(own, plan, PIPER, {"http": (GUIDE_PIPER_PORT, PIPER_PORT)}, after)
+    _service(own, plan, PIPER, {"http": (GUIDE_PIPER_PORT, PIPER_PORT)}, child)
 
 
 def _service(

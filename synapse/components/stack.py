@@ -30,7 +30,8 @@ _PATHS = {
 }
 
 _Phase = tuple[pulumi.Resource, ...]
-"""What a phase consists of, for the next one to wait for."""
+"""What a phase consists of. The servers of the next one wait for all of it, and so are taken down
+before it; what needs no server below (downloads, policies, config) does not wait."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ class Synapse(pulumi.ComponentResource):
         self.endpoints = {}
         below = pulumi.ResourceOptions(parent=self, provider=provider)
         foundation = Foundation("foundation", FoundationArgs(plan), below)
-        last: _Phase = (foundation,)
+        inside = _upon(foundation, below)
+        lower: _Phase = ()
         if needs_device_plugin(plan):
             # In every phase: the GPU has to be offered before the first pod may ask for it.
-            plugin = DevicePluginArgs(plan)
-            last = (foundation, DevicePlugin("device-plugin", plugin, _upon(foundation, below)))
+            lower = (DevicePlugin("device-plugin", DevicePluginArgs(plan), inside),)
         for phase, build in (
             (phases.OLLAMA, self._ollama),
             (phases.ENGINE, self._engine),
@@ -77,27 +78,27 @@ class Synapse(pulumi.ComponentResource):
             (phases.SPEECH, self._speech),
         ):
             if plan.phase >= phase:
-                # Each phase waits for the one before, and so is taken down before it.
-                last = build(args, _upon_all(last, below))
+                lower = build(args, inside, _awaited(lower))
         self.register_outputs(dict(self.endpoints))
 
-    def _ollama(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> _Phase:
+    def _ollama(self, args: SynapseArgs, opts: pulumi.ResourceOptions, lower: _Phase) -> _Phase:
         plan = args.plan
-        built = Ollama(OLLAMA, OllamaArgs(plan), opts)
+        built = Ollama(OLLAMA, OllamaArgs(plan, lower), opts)
         self.endpoints["ollama"] = built.url
         if plan.ollama.ingress_host:
             host, after = plan.ollama.ingress_host, _upon(built, opts)
             return built, _https(plan, OLLAMA, host, after, app=OLLAMA, port=ollama.PORT)
         return (built,)
 
-    def _engine(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> _Phase:
-        built = Engine("engine", EngineArgs(args.plan, args.secrets, args.build_command), opts)
+    def _engine(self, args: SynapseArgs, opts: pulumi.ResourceOptions, lower: _Phase) -> _Phase:
+        engine = EngineArgs(args.plan, lower, args.secrets, args.build_command)
+        built = Engine("engine", engine, opts)
         self.endpoints["engine"] = built.url
         return (built,)
 
-    def _gateway(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> _Phase:
+    def _gateway(self, args: SynapseArgs, opts: pulumi.ResourceOptions, lower: _Phase) -> _Phase:
         plan = args.plan
-        built = Gateway("gateway", GatewayArgs(plan, args.secrets), opts)
+        built = Gateway("gateway", GatewayArgs(plan, lower, args.secrets), opts)
         self.endpoints["gateway"] = built.url
         self.gateway_key = built.generated_key
         if plan.gateway.host:
@@ -107,8 +108,8 @@ class Synapse(pulumi.ComponentResource):
             return built, public
         return (built,)
 
-    def _speech(self, args: SynapseArgs, opts: pulumi.ResourceOptions) -> _Phase:
-        built = Speech("speech", SpeechArgs(args.plan), opts)
+    def _speech(self, args: SynapseArgs, opts: pulumi.ResourceOptions, lower: _Phase) -> _Phase:
+        built = Speech("speech", SpeechArgs(args.plan, lower), opts)
         self.endpoints["speech"] = built.url
         return (built,)
 
@@ -128,21 +129,15 @@ def _https(
     return HttpsRoute(f"{service}-https", args, opts)
 
 
-def _upon_all(lower: _Phase, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    for one in lower:
-        opts = _upon(one, opts)
-    return opts
-
-
 def _upon(lower: pulumi.Resource, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """Made after the lower one, and so taken down before it.
-
-    A preview makes nothing: to wait there would only cost time.
-    """
-    if pulumi.runtime.is_dry_run():
-        return opts
-    after = pulumi.ResourceOptions(depends_on=[lower])
+    """Made after the lower one, and so taken down before it."""
+    after = pulumi.ResourceOptions(depends_on=[*_awaited((lower,))])
     return pulumi.ResourceOptions.merge(opts, after)
+
+
+def _awaited(lower: _Phase) -> _Phase:
+    """A preview makes nothing: to wait there would only cost time."""
+    return () if pulumi.runtime.is_dry_run() else lower
 
 
 def _provider(name: str, target: Target, parent: pulumi.Resource) -> pulumi_kubernetes.Provider:

@@ -63,7 +63,9 @@ class EngineWatch:
 
     async def check_forever(self) -> None:
         """Ask for the engine's health, once in each period."""
-        async with aiohttp.ClientSession() as session:
+        # A connection each: one that stays open goes on after the engine has left its Service.
+        connector = aiohttp.TCPConnector(force_close=True)
+        async with aiohttp.ClientSession(connector=connector) as session:
             while True:
                 began = time.monotonic()
                 await self._check(session, began)

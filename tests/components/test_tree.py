@@ -11,6 +11,7 @@ ROOT = "synapse:stack:Synapse"
 BUILT_PHASES = (1, 2, 3, 4)
 OF_THE_CLUSTER = {"Namespace", "PriorityClass"}
 THE_SWAPS = ("vllm-inference", "coqui-tts")
+PHASES = ("Ollama", "Engine", "Gateway", "Speech")
 
 
 @pytest.fixture(params=[False, True], ids=["update", "preview"])
@@ -157,28 +158,61 @@ def test_phases_are_cumulative(registered: Record, phase: int, components: set[s
 @pytest.mark.parametrize(
     ("earlier", "later"),
     [
-        ("Foundation", "Ollama"),
         ("Ollama", "Engine"),
         ("Engine", "Gateway"),
         ("Gateway", "Speech"),
     ],
 )
-def test_a_phase_waits_for_all_of_the_one_before(
+def test_the_servers_of_a_phase_wait_for_all_of_the_one_before(
     registered: Record, earlier: str, later: str
 ) -> None:
-    """And so it is taken down before it."""
+    """And so they are taken down before it."""
     recorded = registered()
-    before, after = recorded.of_kind(earlier)[0], recorded.of_kind(later)[0]
-    awaited = set(after.depends_on)
+    before = [one for one in recorded.objects if earlier in _above(recorded, one)]
+    servers = [one for one in recorded.of_kind("Deployment") if later in _above(recorded, one)]
+    assert before
+    assert servers
+    for server in servers:
+        assert {one.urn for one in before} <= set(server.depends_on), server.urn
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_waits_for_the_foundation(registered: Record, phase: str) -> None:
+    recorded = registered()
+    awaited = set(recorded.of_kind(phase)[0].depends_on)
     for one in recorded.objects:
-        if before in recorded.ancestry(one):
-            assert one.urn in awaited, f"{later} does not wait for {one.urn}"
+        if "Foundation" in _above(recorded, one):
+            assert one.urn in awaited, f"{phase} does not wait for {one.urn}"
+
+
+def test_what_is_no_server_waits_for_no_phase_below(registered: Record) -> None:
+    """Weights are downloaded while the phases below come up."""
+    recorded = registered()
+    within = {one.urn: _above(recorded, one) for one in recorded.objects}
+    for one in recorded.objects:
+        if one.kind != "Deployment":
+            elsewhere = [
+                urn
+                for urn in one.depends_on
+                if urn in within and not within[urn] & within[one.urn] & {*PHASES, "Foundation"}
+            ]
+            assert elsewhere == [], one.urn
 
 
 def test_in_a_preview_no_phase_waits_for_another(registered: Record) -> None:
     recorded = registered(preview=True)
-    for phase in ("Ollama", "Engine", "Gateway"):
+    for phase in PHASES:
         assert recorded.of_kind(phase)[0].depends_on == ()
+    for server in recorded.of_kind("Deployment"):
+        for urn in server.depends_on:
+            other = next(one for one in recorded.resources if one.urn == urn)
+            shared = _above(recorded, other) & _above(recorded, server)
+            assert shared & set(PHASES), server.urn
+
+
+def _above(recorded: Recorded, resource: Registered) -> set[str]:
+    """Kinds of the components that a resource stands below."""
+    return {one.kind for one in recorded.ancestry(resource)}
 
 
 @pytest.mark.parametrize("phase", BUILT_PHASES)

@@ -21,6 +21,7 @@ OF_PHASE_1 = {
 OF_PHASE_2 = {"Deployment/vllm-inference", "Job/engine-pull"}
 OF_PHASE_3 = {"Deployment/litellm-proxy", "CronJob/litellm-restart"}
 OF_PHASE_4 = {"Deployment/coqui-tts", "Deployment/speaches", "Job/speech-pull"}
+PHASES = ("ollama", "engine", "gateway", "speech")
 ALL = OF_PHASE_1 | OF_PHASE_2 | OF_PHASE_3 | OF_PHASE_4
 
 
@@ -92,12 +93,23 @@ def test_preview_shows_all_and_touches_nothing(previewed: tuple[Finished, bool])
     assert not namespace_was_there
 
 
-def test_up_brings_all_phases_one_after_the_other(life: dict[str, Moment]) -> None:
+def test_up_starts_the_servers_of_a_phase_when_the_one_below_is_whole(
+    life: dict[str, Moment],
+) -> None:
     up = life["up"]
     up.run.succeeded()
     assert up.workloads == ALL
     assert up.run.changes().keys() == {"create"}
-    assert_one_after_the_other(up.run, "create", ["ollama", "engine", "gateway", "speech"])
+    for lower, higher in pairwise(PHASES):
+        whole = at(up.run, "create", "ends", lower)
+        assert max(whole) < min(at(up.run, "create", "begins", higher, "Deployment")), up.run.text
+
+
+def test_a_download_waits_for_no_server_below(life: dict[str, Moment]) -> None:
+    """The weights take as long as all else together."""
+    run = life["up"].run
+    started = at(run, "create", "begins", "engine", "Job")
+    assert min(started) < max(at(run, "create", "ends", "ollama", "Deployment", "Job"))
 
 
 def test_up_again_changes_nothing(life: dict[str, Moment]) -> None:
@@ -123,11 +135,13 @@ def test_speech_leaves_and_comes_back_and_its_volume_stays(life: dict[str, Momen
     assert life["up"].claims == gone.claims == again.claims
 
 
-def test_lower_phase_takes_the_later_ones_down_in_reverse_order(life: dict[str, Moment]) -> None:
+def test_lower_phase_takes_the_servers_of_the_last_one_down_first(life: dict[str, Moment]) -> None:
     down = life["down"]
     down.run.succeeded()
     assert down.workloads == OF_PHASE_1
-    assert_one_after_the_other(down.run, "delete", ["speech", "gateway", "engine"])
+    for lower, higher in pairwise(PHASES[1:]):
+        gone = at(down.run, "delete", "ends", higher, "Deployment")
+        assert max(gone) < min(at(down.run, "delete", "begins", lower)), down.run.text
 
 
 def test_volumes_outlive_a_rollback(life: dict[str, Moment]) -> None:
@@ -188,13 +202,18 @@ def test_refresh_shows_what_somebody_else_changed(
 MOVED = '[{"op": "replace", "path": "/spec/ports/0/port", "value": 4711}]'
 
 
-def assert_one_after_the_other(run: Finished, operation: str, phases: list[str]) -> None:
-    """Every step of one phase has ended before any of the next one begins."""
-    steps = [(what, phase_of(urn)) for what, urn in run.steps(operation)]
-    for earlier, later in pairwise(phases):
-        last = max(at for at, step in enumerate(steps) if step == ("ends", earlier))
-        first = min(at for at, step in enumerate(steps) if step == ("begins", later))
-        assert last < first, run.text
+def at(run: Finished, operation: str, what: str, phase: str, *kinds: str) -> list[int]:
+    """Places of these steps in the order of time: of a whole phase, or of some kinds in it."""
+    return [
+        place
+        for place, (seen, urn) in enumerate(run.steps(operation))
+        if seen == what and phase_of(urn) == phase and (not kinds or kind_of(urn) in kinds)
+    ]
+
+
+def kind_of(urn: str) -> str:
+    """`Deployment` of an object's URN."""
+    return urn.split("::")[2].rpartition(":")[2]
 
 
 def phase_of(urn: str) -> str:

@@ -77,6 +77,10 @@ class HttpServer:
         """Refuse connections, and cut those that are open."""
         self._run(self._shut())
 
+    def withdraw(self) -> None:
+        """Refuse connections, and serve those that are open: what leaving a Service does."""
+        self._run(self._refuse())
+
     def revive(self) -> None:
         """Listen again on the same port."""
         self._run(self._listen())
@@ -91,10 +95,13 @@ class HttpServer:
             )
             self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _shut(self) -> None:
+    async def _refuse(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    async def _shut(self) -> None:
+        await self._refuse()
         for writer in tuple(self._open):
             writer.transport.abort()
 

@@ -50,20 +50,28 @@ class Connection:
         Raises:
             OSError, EOFError, TimeoutError: none came.
         """
+        return await self.send(path, json.dumps(body).encode(), "application/json")
+
+    async def send(self, path: str, content: bytes, content_type: str) -> Answer:
+        """Send this, and read the whole of the answer.
+
+        Raises:
+            OSError, EOFError, TimeoutError: none came.
+        """
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                return await self._exchange(path, json.dumps(body).encode())
+                return await self._exchange(path, content, content_type)
         except BaseException:
             self.close()
             raise
 
-    async def _exchange(self, path: str, body: bytes) -> Answer:
+    async def _exchange(self, path: str, body: bytes, content_type: str) -> Answer:
         if self._reader is None or self._writer is None:
             opened = await asyncio.open_connection("127.0.0.1", self._port)
             self._reader, self._writer = opened
         self._writer.write(
             f"POST {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {self._key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from types import TracebackType
 from typing import Self
@@ -41,6 +43,7 @@ class Stub:
         health_lies: the check of its health passes while requests fail.
         health_hangs: the check of its health is not answered while requests are.
         seen: paths and parsed bodies of the requests to models, in order.
+        running: requests to models that are not answered to their end.
     """
 
     def __init__(self, *, models: tuple[str, ...]) -> None:
@@ -49,6 +52,7 @@ class Stub:
         self.word_seconds = 0.0
         self.answer_seconds = 0.0
         self.seen: list[tuple[str, dict[str, object]]] = []
+        self.running = 0
         self.health_lies = self.health_hangs = False
         self._server = HttpServer(self._handle)
 
@@ -73,6 +77,10 @@ class Stub:
         """Refuse connections, and cut those that are open."""
         self._server.kill()
 
+    def withdraw(self) -> None:
+        """Leave the Service: refuse connections, and serve those that are open."""
+        self._server.withdraw()
+
     def revive(self) -> None:
         """Listen again, healthy."""
         self.failure = Failure.NONE
@@ -86,11 +94,31 @@ class Stub:
             return failed or self.about(request.path)
         body = _parsed(request)
         self.seen.append((request.path, body))
+        with self._runs():
+            reply = await self._reply(request, body)
+        if isinstance(reply.body, bytes):
+            return reply
+        return replace(reply, body=self._counted(reply.body))
+
+    async def _reply(self, request: Request, body: dict[str, object]) -> Reply:
         if failed := await self._fail():
             return failed
         if self.answer_seconds:
             await asyncio.sleep(self.answer_seconds)
         return await self.answer(request, body)
+
+    @contextmanager
+    def _runs(self) -> Iterator[None]:
+        self.running += 1
+        try:
+            yield
+        finally:
+            self.running -= 1
+
+    async def _counted(self, frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        with self._runs():
+            async for frame in frames:
+                yield frame
 
     async def _fail(self) -> Reply | None:
         if self.failure is Failure.HANG:
