@@ -1,7 +1,7 @@
 """What the stack's services answer now, asked without calling a model."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synapse.cluster.access import Answer, Cluster
@@ -78,34 +78,43 @@ def _alive(cluster: Cluster, plan: Plan, service: str, path: str) -> Spoken:
     return Spoken(True, "answers") if answer.ok else _down(answer)
 
 
-def speech_answers(cluster: Cluster, plan: Plan) -> dict[str, bool]:
-    """Which of the speech servers that the plan routes to answer now."""
-    ask = {"coqui": coqui_answer, "speaches": speaches_answer, "piper": piper_answer}
-    routed = {route.backend for route in plan.gateway.routes_in(plan.phase)}
-    return {backend: asked(cluster, plan).up for backend, asked in ask.items() if backend in routed}
+def backends_answer(cluster: Cluster, plan: Plan, routes: Sequence[Route]) -> dict[str, Spoken]:
+    """What each backend that one of the routes leads to answers, by its name there."""
+    ask = {
+        "engine": engine_answer,
+        "ollama": ollama_answer,
+        "coqui": coqui_answer,
+        "speaches": speaches_answer,
+        "piper": piper_answer,
+    }
+    routed = {route.backend for route in routes}
+    return {backend: asked(cluster, plan) for backend, asked in ask.items() if backend in routed}
 
 
-def speaks_now(route: Route, up: Mapping[str, bool], plan: Plan) -> str | None:
-    """Who would answer a name of a voice or a transcriber now; None: nobody."""
-    if up[route.backend]:
-        return f"{route.backend}, {route.model}"
-    stand_in = next((one for one in plan.gateway.routes if one.name == route.fallback), None)
-    if stand_in and up[stand_in.backend]:
-        return f"{stand_in.backend}, {stand_in.model} (fallback)"
-    return None
+@dataclass(frozen=True)
+class RouteNow:
+    """A public name at this moment."""
+
+    up: bool
+    """Whether what it is routed to would answer."""
+    who: str | None
+    """Backend and model that would answer, be it the fallback; None: nobody."""
 
 
-def answers_now(route: Route, engine: Spoken, ollama: Spoken) -> str | None:
-    """Who would answer a public name now; None: nobody."""
-    if route.backend == "engine":
-        if engine.up:
-            return f"engine, {route.model}"
-        return _if_pulled(route.fallback, ollama, " (fallback)") if route.fallback else None
-    return _if_pulled(route.model, ollama)
+def route_now(route: Route, routes: Sequence[Route], spoken: Mapping[str, Spoken]) -> RouteNow:
+    """Who would answer a public name, one of these, by what the backends answered."""
+    stand_in = next((one for one in routes if one.name == route.fallback), None)
+    if _would_answer(route, spoken):
+        return RouteNow(True, f"{route.backend}, {route.model}")
+    if stand_in and _would_answer(stand_in, spoken):
+        return RouteNow(False, f"{stand_in.backend}, {stand_in.model} (fallback)")
+    return RouteNow(False, None)
 
 
-def _if_pulled(tag: str, ollama: Spoken, how: str = "") -> str | None:
-    return f"ollama, {tag}{how}" if full_tag(tag) in ollama.models else None
+def _would_answer(route: Route, spoken: Mapping[str, Spoken]) -> bool:
+    said = spoken[route.backend]
+    # Ollama answers for the models that are there, also while others are not pulled.
+    return full_tag(route.model) in said.models if route.backend == "ollama" else said.up
 
 
 def full_tag(tag: str) -> str:

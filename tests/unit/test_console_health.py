@@ -158,6 +158,14 @@ def test_live_routes_show_the_fallback_while_the_engine_is_down(case: ConsoleCas
     result = case.run("routes", "--live")
     assert result.exit_code == 0
     assert "ollama, llama3.1:8b (fallback)" in result.output
+    assert _health(result) == {"llama-3.2-8b": "down", "llama3.2:3b": "up", "llama3.1:8b": "up"}
+
+
+def _health(result: Result) -> dict[str, str]:
+    """The column of that name, by public name."""
+    rows = [line.split() for line in result.output.splitlines() if "  " in line]
+    states = [(row[0], word) for row in rows for word in row if word in ("up", "down")]
+    return dict(states[1:])  # the first is the heading of another column
 
 
 def test_a_name_that_nobody_answers_is_exit_1(case: ConsoleCase) -> None:
@@ -178,7 +186,7 @@ def test_nobody_answers_behind_a_gateway_that_is_down(case: ConsoleCase) -> None
 def test_live_routes_of_simulated_pods_are_simulated(case: ConsoleCase) -> None:
     result = case.run("routes", "--live", target={"kind": "sim"})
     assert result.exit_code == 0
-    assert result.output.count("simulated") == 3
+    assert result.output.count("simulated") == 6
 
 
 # ── speech ────────────────────────────────────────────────────────────────────────────────────
