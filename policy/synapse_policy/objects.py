@@ -9,16 +9,12 @@ from pulumi_policy import PolicyResource, ResourceValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
 from synapse_policy.reading import Props, child, children, text
+from synapse_policy.words import word_set
 from synapse_policy.workload import Workload, brings_pods, kind_of, metadata_name
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
 
 _NO_OBJECTS = ("yaml", "kustomize", "helm.sh", "pulumi")
 _VERSION = re.compile(r"v\d\w*")
-_CLUSTER_WIDE = _words(
+_CLUSTER_WIDE = word_set(
     """
     Namespace Node PersistentVolume StorageClass CSIDriver CSINode VolumeAttachment
     VolumeAttributesClass PriorityClass RuntimeClass IngressClass GatewayClass ClusterRole
@@ -131,7 +127,7 @@ def by_cluster(resources: Iterable[PolicyResource]) -> list[tuple[KubernetesObje
     return [objects_of(members) for members in clusters.values()]
 
 
-def workloads_in(
+def with_workloads(
     objects: Iterable[KubernetesObject],
 ) -> Iterator[tuple[KubernetesObject, Workload]]:
     """Yield what brings pods, templates left out that no controller uses."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from synapse_policy import traefik_match
-from synapse_policy.objects import KubernetesObject, workloads_in
+from synapse_policy.objects import KubernetesObject, with_workloads
 from synapse_policy.reading import Props, UnreadableError, child, children, text, texts
 from synapse_policy.selectors import labels_in, selects
 from synapse_policy.servers import Server, servers_in
@@ -62,7 +62,7 @@ def servers_behind(
             wanted = labels_in(one.spec, "selector")
             if not wanted or one.namespace != service.namespace:
                 continue
-            for owner, workload in workloads_in(found):
+            for owner, workload in with_workloads(found):
                 servers = servers_in(workload)
                 if not servers or not selects({"matchLabels": wanted}, workload.pod_labels):
                     continue

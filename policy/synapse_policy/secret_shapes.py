@@ -6,10 +6,7 @@ Nothing here returns or prints a value: what is found is said by its kind.
 import re
 from collections.abc import Iterator
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+from synapse_policy.words import word_set
 
 _TOKENS = {
     "a Hugging Face token": r"hf_[A-Za-z0-9]{20,}",
@@ -39,7 +36,7 @@ _REFERENCE = re.compile(
         | \*+ | x{3,} | \.{3}|… )+""",
     re.VERBOSE | re.IGNORECASE,
 )
-_NO_VALUE = _words(
+_NO_VALUE = word_set(
     "none null nil true false yes no on off empty dummy unset default disabled enabled auto "
     "required optional not-needed notneeded no-key changeme-in-secret redacted"
 )
@@ -47,18 +44,18 @@ _PATH = re.compile(r"(?:/|\./|~/)[\w.@-]+(?:/[\w.@-]+)+/?|/[\w@-]+\.[\w.-]+")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
-_ALWAYS = _words("PASSWORD PASSWD PASSPHRASE PASSWORT")
+_ALWAYS = word_set("PASSWORD PASSWD PASSPHRASE PASSWORT")
 _NUMBERS_TOO = _ALWAYS
 """A password may be a number; a token or key that is one is a count or an id."""
-_BEFORE_KEY = _words(
+_BEFORE_KEY = word_set(
     "API MASTER SECRET ACCESS PRIVATE ENCRYPTION SIGNING SALT AUTH SERVICE LICENSE LICENCE ADMIN "
     "ACCOUNT STORAGE SESSION HMAC CLIENT"
 )
-_NO_SECRET_TOKEN = _words(
+_NO_SECRET_TOKEN = word_set(
     "EOS BOS PAD UNK SEP CLS MASK STOP MAX MIN PER FIRST LAST NEXT IMAGE AUDIO SPECIAL START END "
     "THINK ACCOUNT"
 )
-_BEFORE_SECRET = _words(
+_BEFORE_SECRET = word_set(
     "CLIENT JWT APP WEBHOOK SHARED SESSION COOKIE OAUTH SIGNING CONSUMER API ACCESS KEY HMAC "
     "NEXTAUTH ADMIN ENCRYPTION"
 )
@@ -123,7 +120,7 @@ def is_secret_variable(name: str) -> bool:
     return words[-1] == "SECRET" and words[-2] not in ("IMAGE", "PULL", "TLS", "EXISTING")
 
 
-_NO_SECRET_KEY = _words(
+_NO_SECRET_KEY = word_set(
     "PUBLIC PUB PARTITION SORT ROUTING CACHE PRIMARY FOREIGN OBJECT SHARD LABEL ANNOTATION "
     "TOPOLOGY GROUP INDEX LOOKUP HASH NODE MESSAGE KEYBOARD HOT TAINT SSM BUCKET S3 FILE "
     "IDEMPOTENCY DEDUP ORDER TRACE FEATURE MAP LOCK"

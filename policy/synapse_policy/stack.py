@@ -7,7 +7,7 @@ from functools import cached_property
 from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidationArgs
 
 from synapse_policy import quantity
-from synapse_policy.objects import objects_of, workloads_in
+from synapse_policy.objects import objects_of, with_workloads
 from synapse_policy.plan_view import PlanView
 from synapse_policy.reading import Props, UnreadableError, child, children
 from synapse_policy.root import is_below_root, plan_for, root_in
@@ -44,7 +44,7 @@ class Stack:
 
 def workloads_of(resources: Iterable[PolicyResource]) -> tuple[Workload, ...]:
     """Return all that bring pods, their owners' copies left out."""
-    return tuple(workload for _, workload in workloads_in(objects_of(resources)))
+    return tuple(workload for _, workload in with_workloads(objects_of(resources)))
 
 
 def claims_of(resources: Iterable[PolicyResource]) -> Iterator[Claim]:

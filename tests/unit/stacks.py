@@ -13,6 +13,7 @@ from synapse.settings.load import parse, without_prefix
 
 FORGE = Path(__file__).parents[2] / "Pulumi.forge.yaml"
 FILE = without_prefix(yaml.safe_load(FORGE.read_text(encoding="utf-8"))["config"])
+CONCURRENT = {"sharing": "concurrent"}
 ACKNOWLEDGED = {"by": "the operator", "date": "2026-11-22"}
 
 

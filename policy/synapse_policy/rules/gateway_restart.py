@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pulumi_policy import StackValidationArgs
 
 from synapse_policy.judging import Report, stack_rule
-from synapse_policy.objects import KubernetesObject, by_cluster, workloads_in
+from synapse_policy.objects import KubernetesObject, by_cluster, with_workloads
 from synapse_policy.reading import Props, child, children, known_text, known_texts, text, texts
 from synapse_policy.root import is_below_root
 from synapse_policy.servers import gateway_in
@@ -33,7 +33,7 @@ class _Restart:
 def check(args: StackValidationArgs, report: Report) -> None:
     """Judge the restart of every gateway, and what its account may do."""
     for objects in by_cluster(args.resources):
-        found = list(workloads_in(objects))
+        found = list(with_workloads(objects))
         gateways = [
             one for one, workload in found if one.kind == "Deployment" and gateway_in(workload)
         ]

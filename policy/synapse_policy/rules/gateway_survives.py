@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from synapse_policy import quantity
 from synapse_policy.judging import Report, resource_rule, stack_rule
-from synapse_policy.objects import KubernetesObject, by_cluster, objects_in, workloads_in
+from synapse_policy.objects import KubernetesObject, by_cluster, objects_in, with_workloads
 from synapse_policy.reading import child, number, text
 from synapse_policy.root import is_below_root
 from synapse_policy.selectors import selects
@@ -75,7 +75,7 @@ def _judge_rollout(
 def check_stack(args: StackValidationArgs, report: Report, settings: GatewaySurvives) -> None:
     """Judge the gateway with its disruption budget and whatever scales it."""
     for objects in by_cluster(args.resources):
-        for one, workload in workloads_in(objects):
+        for one, workload in with_workloads(objects):
             if gateway_in(workload) is None or one.kind not in _SCALED:
                 continue
             replicas = workload.replicas

@@ -11,7 +11,7 @@ from synapse_policy.objects import (
     by_cluster,
     objects_in,
     objects_of,
-    workloads_in,
+    with_workloads,
 )
 from synapse_policy.reading import child, text
 from synapse_policy.root import is_below_root
@@ -78,7 +78,7 @@ def check_stack(args: StackValidationArgs, report: Report) -> None:
         return
     objects = objects_of(stack.resources)
     policies = _policies(objects)
-    found = list(workloads_in(objects))
+    found = list(with_workloads(objects))
     _judge_cover(found, policies, report)
     for namespace in dict.fromkeys(owner.namespace for owner, _ in found):
         if not any(one.namespace == namespace and _denies_all(one) for one in policies):
@@ -92,7 +92,7 @@ def check_stack(args: StackValidationArgs, report: Report) -> None:
 
 def _judge_foreign(objects: Sequence[KubernetesObject], report: Report) -> None:
     """Elsewhere the pods count that serve models, and answer whoever asks."""
-    serving = [(one, workload) for one, workload in workloads_in(objects) if servers_in(workload)]
+    serving = [(one, workload) for one, workload in with_workloads(objects) if servers_in(workload)]
     _judge_cover(serving, _policies(objects), report)
 
 

@@ -13,7 +13,7 @@ from pulumi_policy import ResourceValidationArgs, StackValidationArgs
 
 from synapse_policy.containers import Container
 from synapse_policy.judging import Report, Scope, resource_rule, stack_rule
-from synapse_policy.objects import KubernetesObject, by_cluster, objects_in, workloads_in
+from synapse_policy.objects import KubernetesObject, by_cluster, objects_in, with_workloads
 from synapse_policy.reading import (
     Props,
     child,
@@ -57,7 +57,7 @@ def check_stack(args: StackValidationArgs, report: Report) -> None:
     for objects in by_cluster(args.resources):
         services = [one for one in objects if one.is_a("Service", "core")]
         if services:
-            found = list(workloads_in(objects))
+            found = list(with_workloads(objects))
             for service in services:
                 if not is_below_root(service.urn):
                     _judge_without_pods(service, found, report)

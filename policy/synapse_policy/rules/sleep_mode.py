@@ -7,7 +7,7 @@ from pulumi_policy import ResourceValidationArgs, StackValidationArgs
 
 from synapse_policy.containers import Container
 from synapse_policy.judging import Report, resource_rule, stack_rule
-from synapse_policy.objects import KubernetesObject, by_cluster, objects_in, workloads_in
+from synapse_policy.objects import KubernetesObject, by_cluster, objects_in, with_workloads
 from synapse_policy.reading import Props, child, children, text, texts
 from synapse_policy.root import is_below_root, plan_for
 from synapse_policy.selectors import selects, selects_everything
@@ -80,7 +80,7 @@ def _texts(value: object) -> Iterator[str]:
 def check_shut_in(args: StackValidationArgs, report: Report) -> None:
     """Judge whether a NetworkPolicy says who may reach an engine that can sleep."""
     for objects in by_cluster(args.resources):
-        for one, workload in workloads_in(objects):
+        for one, workload in with_workloads(objects):
             signs = [sign for engine in workload.engines for sign in _signs(engine)]
             hole = _hole(one, workload, objects) if signs else None
             if hole is not None:

@@ -6,7 +6,7 @@ Only `protect` can be seen: the engine does not show `retain_on_delete` to a pol
 from pulumi_policy import ResourceValidationArgs, StackValidationArgs
 
 from synapse_policy.judging import Report, resource_rule, stack_rule
-from synapse_policy.objects import KubernetesObject, by_cluster, objects_in, workloads_in
+from synapse_policy.objects import KubernetesObject, by_cluster, objects_in, with_workloads
 from synapse_policy.reading import child, children, text
 from synapse_policy.recognised import speech_of
 from synapse_policy.root import is_below_root, plan_for
@@ -39,7 +39,7 @@ def check_mounted(args: StackValidationArgs, report: Report) -> None:
     for objects in by_cluster(args.resources):
         claims = {(one.namespace, one.name): one.urn for one in objects if one.is_a(_CLAIM, "core")}
         reported: set[str] = set()
-        for one, workload in workloads_in(objects):
+        for one, workload in with_workloads(objects):
             if not _holds_models(workload):
                 continue
             _judge_templates(one, report)
