@@ -45,8 +45,8 @@ def test_it_is_there_before_any_pod_asks_for_the_gpu(registered: Record) -> None
     first = registered(phase=1, gpu=gpu, ollama=SMALLER)
     assert first.object("DaemonSet", PLUGIN)
     recorded = registered(gpu=gpu, ollama=SMALLER)
-    (engine,) = recorded.of_kind("Ollama")
-    assert recorded.object("DaemonSet", PLUGIN).urn in engine.depends_on
+    first_server = recorded.object("Deployment", "ollama")
+    assert recorded.object("DaemonSet", PLUGIN).urn in first_server.depends_on
 
 
 def test_the_stacks_own_plugin_reaches_the_kubelet_and_nothing_else(registered: Record) -> None:
