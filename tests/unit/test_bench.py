@@ -1,6 +1,7 @@
 """The bench's arithmetic, what it reads, and its table; no clock is asked here."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import tools.bench.command
+from tools.bench import gateways
 from tools.bench import report as reports
 from tools.bench.figures import (
     Awaited,
@@ -27,6 +29,8 @@ from tools.bench.readiness import SKIP_AWAIT, Watch, is_ready
 from tools.bench.report import Report
 from tools.bench.steps import Steps
 from tools.cli import app
+from tools.gateway.load import Load
+from tools.gateway.speed import DIRECT, DOCUMENTED, OURS, SILENT, Booted, Measured, Runs
 
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
@@ -310,6 +314,36 @@ def test_a_line_of_the_table() -> None:
     assert reports.row_cells(told)[3:] == ("10.00 s", "", "", "")
     counted = Row("imports", (), (), (0.0,), Unit.MODULES, 0.0)
     assert reports.row_cells(counted)[1:] == ("", "", "0", "", "≤ 0", "held")
+
+
+def test_a_bound_may_be_from_below() -> None:
+    rate = Row("rate", (), (), (1.3, 1.5), Unit.RATIO, 1.4, at_least=True)
+    assert rate.held
+    assert not replace(rate, limit=1.5).held
+    assert reports.row_cells(rate)[-2:] == ("≥ 1.40 ×", "held")
+
+
+def _runs(seconds: float, cpu_ms: float = 0.0) -> Runs:
+    return Runs([Load(10 * seconds, [seconds] * 10)], [cpu_ms])
+
+
+def test_the_gateway_is_set_beside_the_documented_config() -> None:
+    by_name = {
+        OURS: _runs(0.011, cpu_ms=8.0),
+        SILENT: _runs(0.008),
+        DOCUMENTED: _runs(0.021),
+        DIRECT: _runs(0.001),
+    }
+    booted = {name: Booted(9.0, 300.0) for name in (OURS, SILENT, DOCUMENTED)}
+    rows = gateways.rows(Measured(booted, {1: by_name, 8: by_name}))
+    figures = {row.title: row.figure for row in rows}
+    assert figures["gateway, 8 clients: requests/s, ours ÷ documented config"] == pytest.approx(
+        21 / 11
+    )
+    assert figures["gateway, 8 clients: added p95, ours ÷ documented config"] == pytest.approx(0.5)
+    assert figures["gateway, 1 client: added p50"] == pytest.approx(10.0)
+    assert figures["gateway, cores that add ≤ 20 ms for 8 clients"] == 4
+    assert all(row.held for row in rows)
 
 
 def test_one_bound_that_is_not_held_fails_the_whole() -> None:

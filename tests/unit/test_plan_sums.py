@@ -62,7 +62,9 @@ def test_the_quota_is_of_the_namespace_alone() -> None:
 
 def test_the_quota_of_a_lower_phase_has_room_for_what_a_rollback_takes_down_last() -> None:
     built = [plan().phase_plan(one.number).quota for one in phases.PHASES if one.built]
-    assert [quota.gpus for quota in built] == [0, 1, 1, 1], "but for GPUs, which only the engine asks"
+    assert [quota.gpus for quota in built] == [0, 1, 1, 1], (
+        "but for GPUs, which only the engine asks"
+    )
     assert len({quota.model_copy(update={"gpus": 0}) for quota in built}) == 1
 
 

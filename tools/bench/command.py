@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tools.bench import plans, policy_cost, previews, ups
+from tools.bench import gateways, plans, policy_cost, previews, ups
 from tools.bench.case import PROGRAMS, BenchCase
 from tools.bench.machine import Machine
 from tools.bench.report import Report, print_table, write
@@ -55,4 +55,5 @@ async def _measure(runs: int, toolchain: Toolchain, machine: Machine, console: C
         rows += await policy_cost.measure(case, objects, runs, progress)
         rows += await plans.measure(runs, progress)
         deployed, awaited = await ups.measure(case, objects, runs, progress)
-    return Report(date, runs, machine, [*rows, *deployed], awaited)
+        rows += [*deployed, *await gateways.measure_gateway(runs, progress)]
+    return Report(date, runs, machine, rows, awaited)

@@ -12,6 +12,8 @@ class Unit(StrEnum):
     RATIO = "×"
     SECONDS = "s"
     MILLISECONDS = "ms"
+    CORES = "cores"
+    MEBIBYTES = "MiB"
     MODULES = "modules"
 
 
@@ -26,6 +28,7 @@ class Row:
         figures: one of each run, or of each pair of runs, in `unit`.
         limit: the highest median that is allowed; None: told without a bound.
         note: what the figure is of, where the title does not say it.
+        at_least: the limit is the lowest median instead.
     """
 
     title: str
@@ -35,6 +38,7 @@ class Row:
     unit: Unit
     limit: float | None
     note: str = ""
+    at_least: bool = False
 
     @property
     def figure(self) -> float:
@@ -49,7 +53,9 @@ class Row:
     @property
     def held(self) -> bool:
         """Whether the median is within the bound."""
-        return self.limit is None or self.figure <= self.limit
+        if self.limit is None:
+            return True
+        return self.figure >= self.limit if self.at_least else self.figure <= self.limit
 
 
 def ratio(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,10 @@ import yaml
 
 from synapse.plan.model import Plan
 from tools.gateway.forge import KEY, forge_plan, proxy_of, stubs_of
-from tools.gateway.load import Load, closed_loop, percentile
+from tools.gateway.load import Load, closed_loop
 from tools.gateway.proxy import Proxy
 
+OURS, SILENT, DOCUMENTED, DIRECT = "ours", "ours, metrics off", "documented", "direct"
 _CHAT = "/v1/chat/completions"
 _BODY = {"model": "llama-3.2-8b", "messages": [{"role": "user", "content": "hi"}]}
 _WARM_UP_REQUESTS = 100
@@ -36,15 +36,12 @@ class Runs:
     loads: list[Load]
     cpu_ms: list[float]
 
-    @property
-    def per_second(self) -> float:
-        """Median of the runs."""
-        return statistics.median(load.per_second for load in self.loads)
-
-    def added_ms(self, direct: Runs, percent: float) -> float:
-        """What the proxy adds to a request, in milliseconds."""
-        ours, bare = ([s for load in one.loads for s in load.latencies] for one in (self, direct))
-        return 1000 * (percentile(ours, percent) - percentile(bare, percent))
+    def added_ms(self, direct: Runs, percent: float) -> tuple[float, ...]:
+        """What the proxy adds to a request in each run, in milliseconds."""
+        pairs = zip(self.loads, direct.loads, strict=True)
+        return tuple(
+            1000 * (ours.percentile(percent) - bare.percentile(percent)) for ours, bare in pairs
+        )
 
 
 def documented(plan: Plan, proxy: Proxy) -> Proxy:
@@ -72,8 +69,41 @@ def documented(plan: Plan, proxy: Proxy) -> Proxy:
     )
 
 
-def measure(clients: Sequence[int], requests: int, runs: int) -> dict[int, dict[str, Runs]]:
-    """Alternate runs of ours, ours without metrics, the documented one, and the bare stub."""
+@dataclass(frozen=True)
+class Booted:
+    """How one proxy stood before its first measured run."""
+
+    ready_seconds: float
+    resident_mib: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the proxies did, by their names; `direct` is the stub without a proxy before it.
+
+    Attributes:
+        runs: by number of clients, then by name.
+    """
+
+    booted: dict[str, Booted]
+    runs: dict[int, dict[str, Runs]]
+
+
+def measure(
+    clients: Sequence[int], requests: int, runs: int, advance: Callable[[], None]
+) -> Measured:
+    """Alternate runs of ours, ours without metrics, the documented one, and the bare stub.
+
+    Args:
+        clients: numbers of clients, each in a closed loop.
+        requests: of each run.
+        runs: at each number of clients.
+        advance: called after each run.
+
+    Raises:
+        ProxyError: a proxy does not come up.
+        RuntimeError: a request failed.
+    """
     plan = forge_plan()
     silent = plan.model_copy(
         update={"gateway": plan.gateway.model_copy(update={"metrics_port": None})}
@@ -90,30 +120,35 @@ def measure(clients: Sequence[int], requests: int, runs: int) -> dict[int, dict[
 
         doc = documented(plan, proxy_of(plan, engine, ollama, place("doc"))[0])
         proxies = {
-            "ours": proxy_of(plan, engine, ollama, place("ours"))[0],
-            "ours, metrics off": proxy_of(silent, engine, ollama, place("silent"))[0],
-            "documented": doc,
+            OURS: proxy_of(plan, engine, ollama, place("ours"))[0],
+            SILENT: proxy_of(silent, engine, ollama, place("silent"))[0],
+            DOCUMENTED: doc,
         }
-        for proxy in proxies.values():
-            stack.enter_context(proxy)
-            _run(proxy.port, 4, _WARM_UP_REQUESTS)
-        for name, proxy in proxies.items():
-            rss = psutil.Process(proxy.pid).memory_info().rss >> 20
-            print(f"{name}: ready after {proxy.boot_seconds:.1f} s, {rss} MiB")  # noqa: T201  a tool
-        found = {count: {name: Runs([], []) for name in (*proxies, "direct")} for count in clients}
+        booted = {name: _boot(proxy, stack) for name, proxy in proxies.items()}
+        ports = {name: proxy.port for name, proxy in proxies.items()} | {DIRECT: engine.port}
+        pids = {name: proxy.pid for name, proxy in proxies.items()}
+        found = {count: {name: Runs([], []) for name in ports} for count in clients}
         for count in clients:
             for _ in range(runs):
-                for name, proxy in proxies.items():
-                    process = psutil.Process(proxy.pid)
+                for name, port in ports.items():
+                    process = psutil.Process(pids[name]) if name in pids else None
                     before = _cpu_seconds(process)
-                    found[count][name].loads.append(_run(proxy.port, count, requests))
+                    found[count][name].loads.append(_run(port, count, requests))
                     spent = _cpu_seconds(process) - before
                     found[count][name].cpu_ms.append(1000 * spent / requests)
-                found[count]["direct"].loads.append(_run(engine.port, count, requests))
-        return found
+                advance()
+        return Measured(booted, found)
 
 
-def _cpu_seconds(process: psutil.Process) -> float:
+def _boot(proxy: Proxy, stack: ExitStack) -> Booted:
+    stack.enter_context(proxy)
+    _run(proxy.port, 4, _WARM_UP_REQUESTS)
+    return Booted(proxy.boot_seconds, psutil.Process(proxy.pid).memory_info().rss / 2**20)
+
+
+def _cpu_seconds(process: psutil.Process | None) -> float:
+    if process is None:
+        return 0.0
     times = process.cpu_times()
     return float(times.user + times.system)
 
@@ -123,33 +158,3 @@ def _run(port: int, clients: int, requests: int) -> Load:
     if load.failures:
         raise RuntimeError(f"requests failed: {json.dumps(load.failures)}")
     return load
-
-
-def ratios(ours: Runs, other: Runs, direct: Runs) -> tuple[float, float, float]:
-    """Requests a second, added p95 and CPU time, ours to the other's; the rates pair by pair."""
-    pairs = zip(ours.loads, other.loads, strict=True)
-    rate = statistics.median(a.per_second / b.per_second for a, b in pairs)
-    cpu = zip(ours.cpu_ms, other.cpu_ms, strict=True)
-    return (
-        rate,
-        ours.added_ms(direct, 95) / other.added_ms(direct, 95),
-        statistics.median(a / b for a, b in cpu),
-    )
-
-
-def main() -> None:
-    """Print what was measured."""
-    for count, found in measure((1, 8, 32), requests=120, runs=5).items():
-        direct = found.pop("direct")
-        for name, one in found.items():
-            rate, added, cpu = ratios(one, found["documented"], direct)
-            print(  # noqa: T201  a tool
-                f"{count:2d} clients, {name:18s}: {one.per_second:6.1f}/s, added p50 "
-                f"{one.added_ms(direct, 50):6.1f} p95 {one.added_ms(direct, 95):6.1f} ms, CPU "
-                f"{statistics.median(one.cpu_ms):5.1f} ms; to the documented one: rate {rate:.2f}, "
-                f"added p95 {added:.2f}, CPU {cpu:.2f}"
-            )
-
-
-if __name__ == "__main__":
-    main()
