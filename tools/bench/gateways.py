@@ -7,7 +7,16 @@ from statistics import median
 from rich.progress import Progress
 
 from tools.bench.errors import BenchError
-from tools.bench.figures import Row, Unit
+from tools.bench.figures import Row, Unit, duration
+from tools.gateway.failover import (
+    FIRST_TOKEN_SECONDS,
+    HANG_SECONDS,
+    FailoverError,
+    Failovers,
+    measure_failovers,
+    number_of,
+)
+from tools.gateway.load import percentile
 from tools.gateway.proxy import ProxyError
 from tools.gateway.speed import DIRECT, DOCUMENTED, OURS, SILENT, Measured, Runs, measure
 
@@ -18,6 +27,11 @@ SEEDS_ADDED_MS = 20.0
 """What the gateway may add to a request at its 95th percentile, by the deployment guide."""
 _CLIENTS = (1, 8, 32)
 _REQUESTS = 150
+_FAILURES = 200
+FIRST_REQUEST_MS = 100.0
+BACK_SECONDS = 5.0
+WATCH_SECONDS = 1.0
+"""The engine's health is asked for in each period of so long."""
 
 
 async def measure_gateway(runs: int, progress: Progress) -> list[Row]:
@@ -26,14 +40,17 @@ async def measure_gateway(runs: int, progress: Progress) -> list[Row]:
     Raises:
         BenchError: a proxy does not come up, or a request fails.
     """
-    task = progress.add_task("gateway", total=len(_CLIENTS) * runs)
+    task = progress.add_task("gateway", total=len(_CLIENTS) * runs + number_of(_FAILURES))
+
+    def advance() -> None:
+        progress.advance(task)
+
     try:
-        found = await asyncio.to_thread(
-            measure, _CLIENTS, _REQUESTS, runs, lambda: progress.advance(task)
-        )
-    except (ProxyError, RuntimeError) as error:
+        found = await asyncio.to_thread(measure, _CLIENTS, _REQUESTS, runs, advance)
+        failovers = await asyncio.to_thread(measure_failovers, _FAILURES, advance)
+    except (ProxyError, FailoverError, RuntimeError) as error:
         raise BenchError(str(error)) from None
-    return rows(found)
+    return [*rows(found), *failover_rows(failovers)]
 
 
 def rows(found: Measured) -> list[Row]:
@@ -115,3 +132,44 @@ def _at_rest(found: Measured) -> list[Row]:
         ),
         Row("gateway, resident memory", (), (), (ours.resident_mib,), Unit.MEBIBYTES, None),
     ]
+
+
+def failover_rows(found: Failovers) -> list[Row]:
+    """What the first request pays that meets a failed engine, and when the engine is back."""
+    healthy = median(found.healthy)
+    added = {how: [1000 * (one - healthy) for one in of] for how, of in found.first.items()}
+    together = [one for of in added.values() for one in of]
+    worst = Row(
+        f"gateway, p99 of {len(together)} failovers: added",
+        (),
+        (),
+        (percentile(together, 99),),
+        Unit.MILLISECONDS,
+        FIRST_REQUEST_MS,
+    )
+    first = [
+        Row(
+            f"gateway, first request to a failed engine ({how}): added",
+            (),
+            (),
+            tuple(of),
+            Unit.MILLISECONDS,
+            FIRST_REQUEST_MS,
+        )
+        for how, of in added.items()
+    ]
+    hung = [
+        duration(
+            f"gateway, hanging engine: {what} beyond {deadline:g} s",
+            [one - healthy - deadline for one in seconds],
+            limit,
+        )
+        for what, deadline, seconds, limit in (
+            ("a stream", FIRST_TOKEN_SECONDS, found.hung_streaming, FIRST_REQUEST_MS / 1000),
+            ("a whole answer", HANG_SECONDS, found.hung_whole, WATCH_SECONDS),
+        )
+    ]
+    back = duration(
+        "gateway, from the engine's return to its first answer", found.back, BACK_SECONDS
+    )
+    return [*first, worst, *hung, back]
