@@ -9,7 +9,7 @@ from pulumi_policy import PolicyResource, ResourceValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
 from synapse_policy.reading import Props, child, children, text
-from synapse_policy.words import word_set
+from synapse_policy.word_sets import word_set
 from synapse_policy.workload import Workload, brings_pods, kind_of, metadata_name
 
 _NO_OBJECTS = ("yaml", "kustomize", "helm.sh", "pulumi")

@@ -6,7 +6,7 @@ Nothing here returns or prints a value: what is found is said by its kind.
 import re
 from collections.abc import Iterator
 
-from synapse_policy.words import word_set
+from synapse_policy.word_sets import word_set
 
 _TOKENS = {
     "a Hugging Face token": r"hf_[A-Za-z0-9]{20,}",

@@ -12,7 +12,10 @@ from tools.gateway.forge import KEY, proxy_of, stubs_of
 from tools.gateway.load import Connection
 from tools.gateway.proxy import Proxy
 
-CLIENTS, STREAMS, LEAVE_SECONDS = 4, 2, 3
+CLIENTS, STREAMS = 4, 2
+LEAVE_SECONDS = 3
+"""What the kubelet lets pass between the announcement and SIGTERM."""
+ROUND = 5 * (CLIENTS + STREAMS)
 
 
 def test_a_replaced_replica_loses_no_request(forge_settings: Settings, tmp_path: Path) -> None:
@@ -36,29 +39,48 @@ def test_a_replaced_replica_loses_no_request(forge_settings: Settings, tmp_path:
 
 async def _replace(old: Proxy, new: Proxy) -> tuple[int, int]:
     """Replace one by the other under load; returns how many requests and streams were whole."""
-    over = asyncio.Event()
+    over, whole = asyncio.Event(), _Whole()
     async with Balancer() as service:
         service.endpoints = [old.port]
-        clients = [asyncio.create_task(_ask(service.port, over, {})) for _ in range(CLIENTS)]
+        clients = [asyncio.create_task(_ask(service.port, over, whole, {})) for _ in range(CLIENTS)]
         streams = [
-            asyncio.create_task(_ask(service.port, over, {"stream": True})) for _ in range(STREAMS)
+            asyncio.create_task(_ask(service.port, over, whole, {"stream": True}))
+            for _ in range(STREAMS)
         ]
         new.launch()
         await asyncio.to_thread(new.wait_until_ready)
         service.endpoints = [old.port, new.port]
-        await asyncio.sleep(1)
+        await whole.so_many_more(ROUND)
         # As the kubelet and the endpoints' controller do, at the same time.
         service.endpoints = [new.port]
         old.announce_leave()
         await asyncio.sleep(LEAVE_SECONDS)
         old.terminate()
         await asyncio.to_thread(old.wait_until_gone)
-        await asyncio.sleep(1)
+        await whole.so_many_more(ROUND)
         over.set()
         return sum(await asyncio.gather(*clients)), sum(await asyncio.gather(*streams))
 
 
-async def _ask(port: int, over: asyncio.Event, options: dict[str, object]) -> int:
+class _Whole:
+    """Counts whole answers, and lets others wait for more of them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._changed = asyncio.Condition()
+
+    async def add(self) -> None:
+        async with self._changed:
+            self._count += 1
+            self._changed.notify_all()
+
+    async def so_many_more(self, number: int) -> None:
+        async with self._changed:
+            wanted = self._count + number
+            await self._changed.wait_for(lambda: self._count >= wanted)
+
+
+async def _ask(port: int, over: asyncio.Event, whole: _Whole, options: dict[str, object]) -> int:
     """Ask again and again; any failed answer ends the test."""
     count = 0
     body = {"model": ENGINE_MODEL, "messages": MESSAGES, **options}
@@ -68,6 +90,7 @@ async def _ask(port: int, over: asyncio.Event, options: dict[str, object]) -> in
             assert answer.status == 200, answer.body
             assert not options or answer.body.endswith(b"data: [DONE]\n\n"), answer.body
             count += 1
+            await whole.add()
     return count
 
 

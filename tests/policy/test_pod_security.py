@@ -40,6 +40,14 @@ def test_a_hardened_pod_passes() -> None:
         assert ours(rule, _pod()) == ""
 
 
+def test_the_device_plugin_of_the_stack_is_excepted_and_nobody_else() -> None:
+    as_root = deployment("nvidia-device-plugin", {"image": "a:1"})
+    plugin = as_root | {"kind": "DaemonSet"}
+    assert ours(RESTRICTED, plugin) == ""
+    assert "runAsNonRoot" in theirs(RESTRICTED, plugin)
+    assert "runAsNonRoot" in ours(RESTRICTED, as_root)
+
+
 def test_an_unhardened_pod_is_told_everything() -> None:
     message = ours(RESTRICTED, deployment("it", {"image": "a:1"}))
     for cure in (

@@ -27,6 +27,7 @@ def speaker(container: Json, annotations: Json | None = None, kind: str = "Deplo
         SERVER,
         {"image": "coqui:1", "command": ["sh", "-c", f"tts-server --model_name {MODEL}"]},
         {"image": "ghcr.io/coqui-ai/xtts-streaming-server:1.0"},
+        {"image": "speech:1", "command": ["speech.py", "--xtts_device=cuda"]},
         {"image": "tts:1", "env": [{"name": "COQUI_TOS_AGREED", "value": "1"}]},
         {"image": "tts:1", "env": [{"name": "MODEL", "value": "xtts_v2"}]},
         {"image": "tts:1", "env": [{"name": "MODEL", "value": "coqui/XTTS-v2"}]},
@@ -38,6 +39,11 @@ def test_xtts_without_a_name_and_a_date_is_refused(container: Json) -> None:
     assert "runs XTTS" in message
     assert "nobody acknowledged" in message
     assert anybodys(RULE, speaker(container, SIGNED)) == ""
+
+
+def test_a_server_that_is_told_not_to_run_it_does_not() -> None:
+    """As openedai-speech is, where Piper alone speaks."""
+    assert anybodys(RULE, speaker({"image": "speech:1", "args": ["--xtts_device=none"]})) == ""
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "Job", "CronJob", "DaemonSet"])

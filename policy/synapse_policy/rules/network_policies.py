@@ -13,6 +13,7 @@ from synapse_policy.objects import (
     objects_of,
     with_workloads,
 )
+from synapse_policy.of_the_node import EXCEPTED, is_of_the_node
 from synapse_policy.reading import child, text
 from synapse_policy.root import is_below_root
 from synapse_policy.selectors import selects, selects_everything
@@ -78,7 +79,7 @@ def check_stack(args: StackValidationArgs, report: Report) -> None:
         return
     objects = objects_of(stack.resources)
     policies = _policies(objects)
-    found = list(with_workloads(objects))
+    found = [both for both in with_workloads(objects) if not is_of_the_node(both[1])]
     _judge_cover(found, policies, report)
     for namespace in dict.fromkeys(owner.namespace for owner, _ in found):
         if not any(one.namespace == namespace and _denies_all(one) for one in policies):
@@ -207,7 +208,7 @@ RULES = (
     stack_rule(
         name="network-policy-covers-deployed",
         description="NetworkPolicies shut every pod in, and let only downloads out to the world.",
-        reason=_REASON,
+        reason=f"{_REASON} {EXCEPTED}.",
         cure=_CURE,
         check=check_stack,
     ),

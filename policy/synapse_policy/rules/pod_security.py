@@ -11,21 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from synapse_policy.judging import Report, Scope, resource_rule
 from synapse_policy.objects import objects_in
+from synapse_policy.of_the_node import EXCEPTED, is_of_the_node
 from synapse_policy.reading import Props, child, children, number, text, texts
 from synapse_policy.root import is_below_root
+from synapse_policy.word_sets import word_set
 from synapse_policy.workload import Workload
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
 
 _GROUPS = ("containers", "initContainers", "ephemeralContainers")
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-_VOLUMES = _words(
+_VOLUMES = word_set(
     "configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret"
 )
-_SAFE_SYSCTLS = _words(
+_SAFE_SYSCTLS = word_set(
     """
     kernel.shm_rmid_forced net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports
     net.ipv4.ip_unprivileged_port_start net.ipv4.ping_group_range net.ipv4.tcp_fin_timeout
@@ -61,6 +58,8 @@ class Restricted(_Everywhere):
 def check_restricted(args: ResourceValidationArgs, report: Report, settings: Restricted) -> None:
     """Judge a workload's pods by all checks of `restricted`."""
     for workload, partial in _judged(args, settings):
+        if is_below_root(args.urn) and is_of_the_node(workload):
+            continue
         for fault in _faults(workload, partial=partial):
             report(f"{workload.label}: {fault}")
 
@@ -230,7 +229,8 @@ RULES = (
         description="Every pod satisfies the Pod Security Standard `restricted`.",
         reason=(
             "Engines, gateways and their models are other people's code that reads what anybody "
-            "sends; root, capabilities or the node's own paths turn one hole into the whole node."
+            "sends; root, capabilities or the node's own paths turn one hole into the whole node. "
+            f"{EXCEPTED}."
         ),
         cure=(
             "runAsNonRoot, allowPrivilegeEscalation: false, capabilities.drop: [ALL], "

@@ -15,6 +15,7 @@ ACKNOWLEDGED_BY = "synapse/xtts-licence-acknowledged-by"
 ACKNOWLEDGED_ON = "synapse/xtts-licence-acknowledged-on"
 
 _MODEL = "xtts"
+_SAID_NO = ("=none", "=off", "=false", "=0")
 _TERMS = "COQUI_TOS_AGREED"
 
 
@@ -46,7 +47,8 @@ def _in_container(container: Container) -> Iterator[str]:
     if _MODEL in container.shown_image.repository.casefold():
         yield f"image {container.shown_image.repository}"
     for word in container.shown_command_line.words:
-        if _MODEL in word.casefold() and "://" not in word:
+        says_no = word.casefold().endswith(_SAID_NO)
+        if _MODEL in word.casefold() and "://" not in word and not says_no:
             yield f"argument {word!r}"
     if _TERMS in container.shown_environment:
         yield f"it sets {_TERMS}"
