@@ -95,7 +95,9 @@ test-fast: $(VENV)/development ## what needs no toolchain: seconds
 	@$(RUN) -m pytest tests/unit tests/policy
 
 .PHONY: test-long
-test-long: $(VENV)/development ## soaks
+test-long: $(VENV)/development ## soaks, and the real Traefik
+	@$(RUN) -m tools toolchain
+	@$(RUN) -m tools toolchain traefik
 	@$(RUN) -m pytest -m long
 
 .PHONY: mutations

@@ -54,7 +54,8 @@ def main() -> None:
 @app.command()
 def toolchain(
     programs: Annotated[
-        list[str] | None, typer.Argument(help="Programs to get; all of them when none is named.")
+        list[str] | None,
+        typer.Argument(help="Programs to get; when none is named, those that `make test` needs."),
     ] = None,
     list_only: Annotated[
         bool, typer.Option("--list", help="Only say what is wanted, get nothing.")
@@ -63,7 +64,8 @@ def toolchain(
     """Get the programs, and say where each one came from."""
     with _one_line_errors():
         versions = load_versions()
-        wanted = [versions.program(name) for name in programs or versions.programs]
+        usual = [one.name for one in versions.programs.values() if not one.on_demand]
+        wanted = [versions.program(name) for name in programs or usual]
         table = Table(box=None)
         table.add_column("program", no_wrap=True)
         table.add_column("version", no_wrap=True)

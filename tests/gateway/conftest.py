@@ -25,7 +25,7 @@ PREVIOUS_KEY = "sk-the-key-before"
 FIRST_TOKEN_SECONDS, HANG_SECONDS = 2, 3
 
 
-def plan_with(forge: Settings, **gateway: object) -> Plan:
+def plan_with(forge: Settings, *, phase: int = 3, **gateway: object) -> Plan:
     """The forge's plan with two embedding models, and other values of the gateway."""
     models = ("llama3.2:3b", "llama3.1:8b", *EMBEDDINGS)
     ollama = forge.ollama.model_copy(update={"models": models})
@@ -36,7 +36,7 @@ def plan_with(forge: Settings, **gateway: object) -> Plan:
             **gateway,
         }
     )
-    settings = forge.model_copy(update={"phase": 3, "ollama": ollama, "gateway": changed})
+    settings = forge.model_copy(update={"phase": phase, "ollama": ollama, "gateway": changed})
     return make_plan(settings, load_catalogue())
 
 

@@ -10,16 +10,22 @@ _CHUNK_BYTES = 1 << 16
 
 
 class Balancer:
-    """Listens on a port of loopback. What is connected already stays where it is."""
+    """Listens on a port of loopback. What is connected already stays where it is.
 
-    def __init__(self) -> None:
+    Attributes:
+        endpoints: ports of loopback that take turns.
+        port: chosen at the start, unless it was given.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.endpoints: list[int] = []
-        self.port = 0
+        self.port = port
+        self._host = host
         self._turn = itertools.count()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Balancer:
-        self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._forward, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

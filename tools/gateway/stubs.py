@@ -249,7 +249,13 @@ class Ollama(OpenAi):
 
 
 class Speech(Stub):
-    """Speaches or Coqui: OpenAI's audio routes."""
+    """Speaches or Coqui: OpenAI's audio routes.
+
+    Attributes:
+        heard_bytes: size of the last request with a recording.
+    """
+
+    heard_bytes = 0
 
     @override
     def about(self, path: str) -> Reply:
@@ -262,7 +268,8 @@ class Speech(Stub):
         if request.path == "/v1/audio/speech":
             return Reply(_silence(), content_type="audio/wav")
         if request.path == "/v1/audio/transcriptions":
-            return _json({"text": " ".join(WORDS), "bytes": len(request.body)})
+            self.heard_bytes = len(request.body)
+            return _json({"text": " ".join(WORDS)})
         return _error(404, "Not Found")
 
 

@@ -60,6 +60,7 @@ class Program(_Model):
     release: Release | None = None
     go: GoSource | None = None
     stand_in: str | None = Field(default=None, description="Our own one, in stand_ins/")
+    on_demand: bool = Field(default=False, description="Only got when it is named")
 
 
 class GoWheel(_Model):
