@@ -1,13 +1,15 @@
 """A resource is read once, and not anew for every rule.
 
-For each rule by itself the SDK (1.21) turns the message that holds a resource into plain data, and
-that into a proxy that knows unknown values. With some fifty rules that was four fifths of what a
-preview with the pack cost. Rules only read, so all of them may be shown the same proxy.
+For each rule by itself the SDK (1.21) turns the message that holds a resource into plain data, that
+into a proxy that knows unknown values, and its options and provider into objects. With some fifty
+rules that was four fifths of what a preview with the pack cost. Rules only read, so all of them may
+be shown the same.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
@@ -20,6 +22,7 @@ _KEPT = 4096
 """Resources: the rules about the whole stack are shown all of them one rule after the other."""
 
 Json = dict[str, Any]
+Result = TypeVar("Result")
 
 
 class _Given(Json):
@@ -34,16 +37,34 @@ class _Plain(Json):
     proxy: Json | None = None
 
 
+class _Remembered(Generic[Result]):
+    """What was read of the very same message. It is kept, so that no other gets its identity."""
+
+    def __init__(self, read: Callable[[Message], Result]) -> None:
+        self._read = read
+        self._kept: dict[int, tuple[Message, Result]] = {}
+
+    def __call__(self, message: Message) -> Result:
+        found = self._kept.get(id(message))
+        if found is None:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            found = self._kept[id(message)] = (message, self._read(message))
+        return found[1]
+
+
 @lru_cache(maxsize=_KEPT)
 def _given(serialized: bytes) -> _Given:
     return _Given(MessageToDict(Struct.FromString(serialized)))
 
 
+# The rules about the whole stack are shown equal messages, but not the same ones.
+_given_of = _Remembered(lambda message: _given(message.SerializeToString()))
+
+
 def message_to_dict(message: Message) -> Json:
-    """Return what a message holds; the same object for the same message."""
-    if isinstance(message, Struct):
-        return _given(message.SerializeToString())
-    return MessageToDict(message)
+    """Return what a message holds; the same object for an equal message."""
+    return _given_of(message) if isinstance(message, Struct) else MessageToDict(message)
 
 
 def deserialize(given: Json, proxy_secrets: bool = False) -> Json:
@@ -70,10 +91,24 @@ STEPS: Final = {
     "unknown_checking_proxy": proxied,
 }
 """By the SDK's own names for them."""
+METHODS: Final = ("_get_resource_options", "_get_provider_resource")
+"""Of the SDK's servicer; each reads one message, and nothing of the servicer."""
 
 
 def read_once() -> None:
     """Put these in place of the SDK's own steps; a later SDK without them reads as it does."""
-    if all(hasattr(sdk, name) for name in STEPS):
+    servicer = getattr(sdk, "_PolicyAnalyzerServicer", None)
+    if all(hasattr(sdk, name) for name in STEPS) and all(
+        hasattr(servicer, name) for name in METHODS
+    ):
         for name, step in STEPS.items():
             setattr(sdk, name, step)
+        for name in METHODS:
+            setattr(servicer, name, _remembering(getattr(servicer, name)))
+
+
+def _remembering(
+    method: Callable[[object, Message], Result],
+) -> Callable[[object, Message], Result]:
+    remembered = _Remembered(lambda message: method(None, message))
+    return lambda _, message: remembered(message)

@@ -2,14 +2,23 @@
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto.analyzer_pb2 import AnalyzeRequest
 from pulumi_policy import policy as sdk
 from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
-from synapse_policy.read_once import STEPS, deserialize, message_to_dict, proxied, read_once
+from synapse_policy.read_once import (
+    METHODS,
+    STEPS,
+    deserialize,
+    message_to_dict,
+    proxied,
+    read_once,
+)
 from synapse_policy.reading import plain
 
 from tests.policy.forge import Json, resources
 
+SERVICER = sdk._PolicyAnalyzerServicer
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "s3"}
 
 
@@ -28,6 +37,8 @@ def fresh_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test changes in the SDK is taken back."""
     for name in STEPS:
         monkeypatch.setattr(sdk, name, getattr(sdk, name))
+    for name in METHODS:
+        monkeypatch.setattr(SERVICER, name, getattr(SERVICER, name))
 
 
 @pytest.mark.parametrize("name", resources())
@@ -60,8 +71,26 @@ def test_what_marks_secrets_goes_the_sdks_own_way() -> None:
 @pytest.mark.usefixtures("fresh_sdk")
 def test_the_sdk_that_is_installed_takes_these_steps() -> None:
     """Another SDK may have others, and then the pack is slow again."""
+    theirs = {name: getattr(SERVICER, name) for name in METHODS}
     read_once()
     assert {name: getattr(sdk, name) for name in STEPS} == STEPS
+    for name in METHODS:
+        assert getattr(SERVICER, name) is not theirs[name]
+
+
+@pytest.mark.usefixtures("fresh_sdk")
+def test_options_and_provider_are_read_once_of_each_message() -> None:
+    first, other = AnalyzeRequest(type="a"), AnalyzeRequest(type="a")
+    first.options.protect = True
+    first.provider.properties.update({"kubeconfig": "k"})
+    read_once()
+    options = SERVICER._get_resource_options(None, first)
+    assert options.protect
+    assert not SERVICER._get_resource_options(None, other).protect
+    assert SERVICER._get_resource_options(None, first) is options
+    assert SERVICER._get_resource_options(None, other) is not options
+    assert SERVICER._get_provider_resource(None, first).props["kubeconfig"] == "k"
+    assert SERVICER._get_provider_resource(None, other) is None
 
 
 @pytest.mark.usefixtures("fresh_sdk")
