@@ -8,6 +8,8 @@ RUN := $(VENV)/bin/python
 STACK ?= forge
 CONFIG := Pulumi.$(STACK).yaml
 PHASE ?=
+# A file stays in one process: what it sets up is set up once.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help
 help: ## this list
@@ -88,11 +90,11 @@ clean: down ## the old name of down
 test: $(VENV)/development ## everything, on the real engine and a real API server
 	@$(RUN) -m tools toolchain
 	@$(MAKE) --no-print-directory lint
-	@$(RUN) -m pytest -m "not long"
+	@$(RUN) -m pytest $(WORKERS) -m "not long"
 
 .PHONY: test-fast
 test-fast: $(VENV)/development ## what needs no toolchain: seconds
-	@$(RUN) -m pytest tests/unit tests/policy
+	@$(RUN) -m pytest $(WORKERS) -m "not engine and not long" tests/unit tests/policy tests/components
 
 .PHONY: test-long
 test-long: $(VENV)/development ## soaks, and the real Traefik

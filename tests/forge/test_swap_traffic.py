@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -122,7 +123,7 @@ def following(
     cut: list[str] = []
     over = threading.Event()
 
-    def as_its_pod(client: Client, app: str, stub: Stub) -> None:
+    def as_its_pod(app: str, stub: Stub, client: Client) -> None:
         served = client.list(
             EndpointSlice,
             namespace=case.namespace,
@@ -144,10 +145,7 @@ def following(
         with case.cluster() as cluster:
             while not over.wait(LOOK_SECONDS):
                 for app, stub in stubs.items():
-                    cluster.call(
-                        "look at the pods",
-                        lambda client, app=app, stub=stub: as_its_pod(client, app, stub),
-                    )
+                    cluster.call("look at the pods", partial(as_its_pod, app, stub))
 
     thread = threading.Thread(target=follow)
     thread.start()

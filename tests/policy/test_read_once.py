@@ -84,13 +84,15 @@ def test_options_and_provider_are_read_once_of_each_message() -> None:
     first.options.protect = True
     first.provider.properties.update({"kubeconfig": "k"})
     read_once()
-    options = SERVICER._get_resource_options(None, first)
+    shown = object.__new__(SERVICER)
+    options = shown._get_resource_options(first)
     assert options.protect
-    assert not SERVICER._get_resource_options(None, other).protect
-    assert SERVICER._get_resource_options(None, first) is options
-    assert SERVICER._get_resource_options(None, other) is not options
-    assert SERVICER._get_provider_resource(None, first).props["kubeconfig"] == "k"
-    assert SERVICER._get_provider_resource(None, other) is None
+    assert not shown._get_resource_options(other).protect
+    assert shown._get_resource_options(first) is options
+    provider = shown._get_provider_resource(first)
+    assert provider
+    assert provider.props["kubeconfig"] == "k"
+    assert shown._get_provider_resource(other) is None
 
 
 @pytest.mark.usefixtures("fresh_sdk")
