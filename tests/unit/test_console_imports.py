@@ -14,6 +14,11 @@ import pytest
 from tests.unit.api_stand_in import StandIn
 
 ROOT = Path(__file__).parents[2]
+# Tests that a script starts in the background ignore Ctrl-C, and so does what they start.
+HEEDS_CTRL_C = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('synapse', run_name='__main__')"
+)
 HEAVY = ("pulumi", "pulumi_kubernetes", "lightkube", "httpx2", "grpc")
 
 
@@ -35,7 +40,7 @@ def test_ctrl_c_while_a_cluster_is_asked_ends_quietly(tmp_path: Path) -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         kubeconfig = StandIn(port=silent.getsockname()[1]).kubeconfig(tmp_path)
-        command = [sys.executable, "-m", "synapse", "health"]
+        command = [sys.executable, "-c", HEEDS_CTRL_C, "health"]
         with subprocess.Popen(
             command,
             cwd=ROOT,
