@@ -64,8 +64,8 @@ def own_case(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def deployed(own_case: StackCase) -> StackCase:
-    """Phases 1 to 3 are up."""
-    own_case.configure(phase=3)
+    """All phases that are built are up."""
+    own_case.configure(phase=HIGHEST_BUILT)
     own_case.up().succeeded()
     return own_case
 

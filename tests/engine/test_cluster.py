@@ -45,10 +45,16 @@ def test_strict_field_validation_refuses_an_unknown_field(
 
 def test_all_pods_run_and_all_jobs_have_completed(deployed: StackCase) -> None:
     ready = {
-        one["metadata"]["name"]: one["status"]["readyReplicas"]
+        one["metadata"]["name"]: one["status"].get("readyReplicas", 0)
         for one in deployed.get("deployments")["items"]
     }
-    assert ready == {"ollama": 1, "vllm-inference": 1, "litellm-proxy": 2}
+    assert ready == {
+        "ollama": 1,
+        "vllm-inference": 1,
+        "litellm-proxy": 2,
+        "speaches": 1,
+        "coqui-tts": 0,  # in turn with the engine
+    }
     assert all(one["status"]["succeeded"] == 1 for one in deployed.get("jobs")["items"])
 
 
@@ -139,7 +145,7 @@ def test_pod_that_names_no_sizes_gets_some(deployed: StackCase) -> None:
 @pytest.fixture
 def unending_jobs(deployed: StackCase) -> Iterator[None]:
     """Pods of Jobs run on, so that all of them are there at once."""
-    apps = ("ollama-pull", "engine-pull", "litellm-restart")
+    apps = ("ollama-pull", "engine-pull", "speech-pull", "litellm-restart")
     for app in apps:
         deployed.forge.behave(app, Outcome.NEVER_READY)
     yield
@@ -150,11 +156,12 @@ def unending_jobs(deployed: StackCase) -> Iterator[None]:
 @pytest.mark.usefixtures("unending_jobs")
 def test_quota_has_room_for_all_that_may_run_at_once(deployed: StackCase) -> None:
     """The surge of a rollout, all pull Jobs, the restart, and an operator's pod."""
-    steady_pods = "--for=jsonpath={.status.used.pods}=4"
+    steady_pods = "--for=jsonpath={.status.used.pods}=5"
     deployed.ask("wait", "resourcequota/synapse-quota", steady_pods, WAIT)
     names = ["job/restart-now"]
     deployed.ask("create", "job", "restart-now", "--from=cronjob/litellm-restart")
-    for job in deployed.get("jobs", "--selector=app in (ollama-pull, engine-pull)")["items"]:
+    pulls = "--selector=app in (ollama-pull, engine-pull, speech-pull)"
+    for job in deployed.get("jobs", pulls)["items"]:
         deployed.ask("create", "-f=-", stdin=json.dumps(once_more(job)))
         names.append(f"job/again-{job['metadata']['name']}")
     gateway = deployed.get("deployment", "litellm-proxy")["spec"]["template"]["spec"]
@@ -164,7 +171,7 @@ def test_quota_has_room_for_all_that_may_run_at_once(deployed: StackCase) -> Non
     deployed.ask("wait", *names, "--for=jsonpath={.status.active}=1", WAIT)
     deployed.ask("wait", *(f"pod/{pod}" for pod in pods), "--for=condition=PodScheduled", WAIT)
 
-    assert len(names) == 4
+    assert len(names) == 5
     quota = deployed.get("resourcequota", "synapse-quota")["status"]
     # Nothing is left over: the quota is the plan's peak, and not some larger number.
     assert quota["used"] == quota["hard"]
@@ -197,8 +204,10 @@ def test_the_gateway_outlasts_models_and_jobs_and_preempts_nobody(deployed: Stac
         "litellm": (1000, "Never"),
         "ollama": (0, "Never"),
         "vllm-inference": (0, "Never"),
+        "speaches": (0, "Never"),
         "ollama-pull": (-1, "Never"),
         "engine-pull": (-1, "Never"),
+        "speech-pull": (-1, "Never"),
     }
 
 

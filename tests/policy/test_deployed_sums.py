@@ -46,7 +46,7 @@ def test_two_engines_in_one_pod_are_refused() -> None:
 def test_an_init_container_of_the_engine_s_image_is_no_second_engine() -> None:
     image = "registry.arunlabs.com/vllm-rtx5090:v0.20.2"
     check = {"name": "check", "image": image, "command": ["nvidia-smi"], "resources": SIZES}
-    assert ours(VRAM, add(ENGINE, "pod/initContainers", [check])) == ""
+    assert ours(VRAM, add(ENGINE, "pod/initContainers/-", check)) == ""
 
 
 @pytest.mark.parametrize("devices", ["all", "0", "GPU-1234"])

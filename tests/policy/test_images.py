@@ -92,5 +92,5 @@ def test_our_own_images_are_judged_too() -> None:
     assert ours("image-pinned") == ""
     changed = replace(ENGINE, "container/image", "registry.arunlabs.com/vllm-rtx5090:latest")
     assert "vllm-rtx5090:latest" in ours("image-pinned", changed)
-    init = [{"name": "wait", "image": "busybox"}]
-    assert "'busybox'" in ours("image-pinned", add(ENGINE, "pod/initContainers", init))
+    init = {"name": "wait", "image": "busybox"}
+    assert "'busybox'" in ours("image-pinned", add(ENGINE, "pod/initContainers/-", init))
