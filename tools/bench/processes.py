@@ -16,6 +16,8 @@ LIMIT_SECONDS = 180.0
 # An event of the engine holds a whole plan, on one line.
 _LONGEST_LINE_BYTES = 64 << 20
 _TOLD_OF_A_FAILURE = 2000
+# With it, every run would compile all of Synapse, and nothing of the installed packages.
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 Seen = Callable[[str], None]
@@ -64,7 +66,7 @@ async def run(
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
-        env=env,
+        env={name: value for name, value in env.items() if name != _NO_BYTECODE},
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -22,7 +22,8 @@ _WHOLE = (Unit.CORES, Unit.MEBIBYTES)
 
 _HOW = """\
 Runs alternate (ours, the other, ours, …); a ratio or a difference is taken pair by pair, and its
-median is held against the bound. A run of each comes first and is not counted.
+median is held against the bound. A run of each comes first and is not counted; Python keeps what
+it has compiled then, as it does unless it is told not to.
 
 - **Bare program**: [`tools/bench/programs/bare.py`](../tools/bench/programs/bare.py) registers the
   same objects with the same provider as plain dicts, read from the deployed stack: no components,

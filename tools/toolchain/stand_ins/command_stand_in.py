@@ -9,9 +9,11 @@ plugin is used wherever it can be had.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +21,17 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+if __name__ == "__main__":
+    # Packages that are empty stand for the SDK, whose import costs more than all the rest: the
+    # official plugin has no such start either.
+    for _package in ("pulumi", "pulumi.runtime", "pulumi.runtime.proto"):
+        _spec = importlib.util.find_spec(_package)
+        if _spec:
+            sys.modules[_package] = importlib.util.module_from_spec(_spec)
+
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
-from pulumi.runtime.rpc import UNKNOWN
 
 # The names and the arguments are those of the protocol.
 # ruff: noqa: ARG002, D102, N802
@@ -37,7 +46,8 @@ INPUTS = {
 
 Properties = dict[str, Any]
 
-# How the protocol marks a secret value.
+# How the protocol marks an unknown value, and a secret one.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 a mark, not a secret
 
