@@ -1,9 +1,12 @@
 """Settings → plan → refuse or build → export: the whole program."""
 
 import gc
+import os
 
 import pulumi
 
+# Pydantic looks through all installed packages for plugins of its own; there are none.
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
 gc.disable()  # there is no garbage among the thousands of things that modules make
 
 from synapse.catalogue import load_catalogue

@@ -1,9 +1,12 @@
 """Build the policy pack. Nothing here may print: the engine reads the first line as a port."""
 
 import gc
+import os
 import sys
 from pathlib import Path
 
+# Pydantic looks through all installed packages for plugins of its own; there are none.
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
 gc.disable()  # there is no garbage among the thousands of things that modules make
 
 from pulumi_policy import PolicyPack
