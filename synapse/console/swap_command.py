@@ -83,6 +83,8 @@ def swap(
     if dry_run:
         _print_steps(Console(), plan, change, limits)
         return
+    if record:
+        _check_record(record)
     _run(settings, plan, target, limits, hold=hold, record=record)
 
 
@@ -131,8 +133,27 @@ def _run(
     if failure:
         refuse(str(failure), Exit.REFUSED)
     if record:
-        record.write_text(timeline.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        _write_record(console, record, timeline)
     _print_end(console, timeline)
+
+
+def _check_record(record: Path) -> None:
+    """Before anything is touched: what could not be written afterwards is said now."""
+    try:
+        record.open("a", encoding="utf-8").close()
+    except OSError as error:
+        refuse(f"--record = {record}: cannot be written ({error.strerror}); name another file")
+
+
+def _write_record(console: Console, record: Path, timeline: "Timeline") -> None:
+    """The swap is over: that it cannot be recorded does not undo it."""
+    try:
+        record.write_text(timeline.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        said = (
+            f"--record = {record}: not written ({error.strerror}); the swap is not undone by that"
+        )
+        console.print(Text(said, style="red"), soft_wrap=True)
 
 
 def _hold(seconds: float | None, idle_seconds: float | None) -> "Hold | None":

@@ -47,6 +47,7 @@ def test_a_dry_run_shows_the_sums_and_the_steps_and_asks_nobody(tmp_path: Path) 
         (("chat", "--for", "30m"), 2, "go with `swap speech`"),
         (("radio",), 2, "radio"),
         (("speech", "--phase", "3"), 1, "coqui-tts comes with phase 4"),
+        (("speech", "--record", "/nowhere/it.json"), 2, "--record = /nowhere/it.json: cannot be"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
