@@ -28,9 +28,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from rich.console import Console
 
 from synapse.settings.settings import Settings
-from tests.components.conftest import Record
+from tests.components.recorder import record
 from tests.conftest import Kubectl
 from tests.gateway.conftest import plan_with
+from tests.policy.good_stack import forge_config
 from tools.gateway.balancer import Balancer
 from tools.gateway.forge import KEY, Gateway, running_gateway
 from tools.gateway.proxy import free_port
@@ -41,6 +42,7 @@ from tools.toolchain import ensure
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 HOST = "synapse.arunlabs.com"
+SECRETS = {"synapse:gateway_key": KEY, "synapse:hf_token": "hf_nobodys"}
 SERVICE, SERVICE_PORT = "litellm-proxy", 8000
 BEHIND = "127.83.89.78"
 """An address of loopback with the Service's own port free: a route names no other."""
@@ -109,13 +111,11 @@ def _service(gateway: Gateway) -> Iterator[None]:
 
 
 @pytest.fixture
-def edge(
-    gateway: Gateway, simforge: SimForge, kubectl: Kubectl, registered: Record, tmp_path: Path
-) -> Iterator[Edge]:
+def edge(gateway: Gateway, simforge: SimForge, kubectl: Kubectl, tmp_path: Path) -> Iterator[Edge]:
     """Traefik on a simulated forge with the stack's route; gone afterwards."""
     namespace = f"edge-{uuid4().hex[:8]}"
     certificate, key = _certificate()
-    route = registered().object("IngressRoute", SERVICE).inputs
+    route = record(forge_config(), SECRETS).object("IngressRoute", SERVICE).inputs
     metadata = {"name": SERVICE, "namespace": namespace}
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
