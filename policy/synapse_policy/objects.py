@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 from pulumi_policy.proxy import UnknownValueError
@@ -45,9 +45,7 @@ class KubernetesObject:
     @property
     def group(self) -> str:
         """Its API group; `core` for the oldest one."""
-        api_version = self.resource_type.split(":")[1]
-        group = api_version.rpartition("/")[0]
-        return group or ("core" if _VERSION.fullmatch(api_version) else api_version)
+        return _group_of(self.resource_type)
 
     @property
     def is_patch(self) -> bool:
@@ -93,6 +91,13 @@ class KubernetesObject:
         if not brings_pods(self.resource_type):
             return None
         return Workload(self.resource_type, self.resource_name, self.urn, self.props)
+
+
+@cache
+def _group_of(resource_type: str) -> str:
+    api_version = resource_type.split(":")[1]
+    group = api_version.rpartition("/")[0]
+    return group or ("core" if _VERSION.fullmatch(api_version) else api_version)
 
 
 def objects_in(resource: ResourceValidationArgs | PolicyResource) -> Iterator[KubernetesObject]:

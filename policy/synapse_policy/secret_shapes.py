@@ -5,6 +5,7 @@ Nothing here returns or prints a value: what is found is said by its kind.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from synapse_policy.word_sets import word_set
 
@@ -66,9 +67,12 @@ _INLINE = re.compile(r"""(?<![\w$])([A-Za-z_]\w*)=("[^"]*"|'[^']*'|[^\s;&|]+)"""
 _PAIR_WITHIN = re.compile(r"""[{,]\s*["']?([\w.-]+)["']?\s*:\s*["']?([^,}"']+)""")
 _QUOTES = ('"', "'")
 _PROGRAMS = (".py", ".js", ".ts", ".lua", ".go", ".rb")
+_KEPT = 8192
+"""Texts: most stand in many resources, such as labels, and each is looked at for twenty shapes."""
 _FLAG = re.compile(r"--?([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
 
 
+@lru_cache(maxsize=_KEPT)
 def by_value(value: str) -> str | None:
     """Return what kind of secret a text holds, by its shape; None for none."""
     if _PRIVATE_KEY.search(value):

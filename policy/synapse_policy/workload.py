@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -34,6 +34,7 @@ _SERVING = ("ReplicationController", "ReplicaSet", "Deployment", "StatefulSet")
 _DEFAULT_SURGE = "25%"
 
 
+@cache
 def kind_of(resource_type: str) -> str | None:
     """Return the kind of `kubernetes:apps/v1:Deployment`; None for what is not Kubernetes'."""
     if not resource_type.startswith("kubernetes:"):

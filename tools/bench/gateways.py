@@ -61,9 +61,13 @@ def rows(found: Measured) -> list[Row]:
     return [*compared, *_of_one_client(found), *_cores(found), *_at_rest(found)]
 
 
+def _clients(number: int) -> str:
+    return "1 client" if number == 1 else f"{number} clients"
+
+
 def _compared(clients: int, by_name: dict[str, Runs]) -> list[Row]:
     other, direct = by_name[DOCUMENTED], by_name[DIRECT]
-    title = f"gateway, {clients} client{'s' if clients > 1 else ''}"
+    title = f"gateway, {_clients(clients)}"
     rates = [
         _ratio(
             f"{title}: requests/s, {name} ÷ documented config",
@@ -107,7 +111,7 @@ def _cores(found: Measured) -> list[Row]:
     service_ms = median(found.runs[1][OURS].cpu_ms)
     return [
         Row(
-            f"gateway, cores that add ≤ {SEEDS_ADDED_MS:g} ms for {clients} clients",
+            f"gateway, cores that add ≤ {SEEDS_ADDED_MS:g} ms for {_clients(clients)}",
             (),
             (),
             (float(math.ceil(clients * service_ms / SEEDS_ADDED_MS)),),
