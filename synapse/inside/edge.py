@@ -144,15 +144,21 @@ class _Attempt:
             body, more = message.get("body", b""), message.get("more_body", False)
             if not body and more:
                 return
-            if self._gives_way and self._is_failure(self._head["status"], body):
-                self._given_up = True
-                self._passage.interrupt(
-                    Reason.ENGINE_FAILED if self._passage.at_engine else Reason.VOICE_FAILED
-                )
+            if self._gives_way and self._has_to_give_way(self._head["status"], body):
                 return
             head, self._head = self._head, None
             await self._answer.open(head)
         await self._answer.send(message)
+
+    def _has_to_give_way(self, status: int, body: bytes) -> bool:
+        """Before the first byte leaves: once it has, nobody can interrupt any longer."""
+        passage = self._passage
+        if passage.interrupted.done():  # an answer just too late: the next attempt is on its way
+            return True
+        self._given_up = self._is_failure(status, body)
+        if self._given_up:
+            passage.interrupt(Reason.ENGINE_FAILED if passage.at_engine else Reason.VOICE_FAILED)
+        return self._given_up
 
     def _is_failure(self, status: int, body: bytes) -> bool:
         """Whether the backend is at fault; what the caller did wrong would be so elsewhere, too."""

@@ -27,7 +27,7 @@ from synapse.swap.timeline import Timeline
 from tests.forge.swap_case import SwapCase
 from tests.gateway.caller import CHAT, ENGINE_MODEL, MESSAGES, Caller
 from tests.swap.engine_stand_in import metrics
-from tools.gateway.forge import KEY, Gateway, running_gateway
+from tools.gateway.forge import KEY, Gateway, running_gateway, with_gateway
 from tools.gateway.load import Answer, Connection, percentile
 from tools.gateway.stubs import Failure, Stub
 
@@ -159,8 +159,9 @@ def following(
 @contextmanager
 def gateway_of(case: SwapCase, folder: Path) -> Iterator[Gateway]:
     """The gateway of the case's plan; a hanging engine is given up sooner than by default."""
-    told = {"first_token_seconds": FIRST_TOKEN_SECONDS, "engine_hang_seconds": HANG_SECONDS}
-    plan = case.plan.model_copy(update={"gateway": case.plan.gateway.model_copy(update=told)})
+    plan = with_gateway(
+        case.plan, first_token_seconds=FIRST_TOKEN_SECONDS, engine_hang_seconds=HANG_SECONDS
+    )
     with running_gateway(plan, folder) as gateway:
         for stub in (gateway.engine, gateway.ollama, gateway.coqui, gateway.speaches):
             stub.word_seconds, stub.answer_seconds = WORD_SECONDS, ANSWER_SECONDS

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools.gateway.forge import KEY, Gateway, forge_plan, running_gateway
+from tools.gateway.forge import (
+    CHAT,
+    KEY,
+    QUESTION,
+    Gateway,
+    forge_plan,
+    running_gateway,
+    with_gateway,
+)
 from tools.gateway.load import Answer, Connection
 from tools.gateway.stubs import Failure
 
@@ -19,8 +27,6 @@ REFUSED = "refused"
 _AT_ONCE = (REFUSED, Failure.ERROR_500.value, Failure.ERROR_503.value)
 _HANGS = 3
 _POLL_SECONDS = 0.02
-_CHAT = "/v1/chat/completions"
-_BODY = {"model": "llama-3.2-8b", "messages": [{"role": "user", "content": "hi"}]}
 _REASON = "x-synapse-fallback"
 
 
@@ -57,9 +63,9 @@ def measure_failovers(failures: int, advance: Callable[[], None]) -> Failovers:
         FailoverError: a request was lost.
         ProxyError: the proxy does not come up.
     """
-    plan = forge_plan()
-    told = {"first_token_seconds": FIRST_TOKEN_SECONDS, "engine_hang_seconds": HANG_SECONDS}
-    plan = plan.model_copy(update={"gateway": plan.gateway.model_copy(update=told)})
+    plan = with_gateway(
+        forge_plan(), first_token_seconds=FIRST_TOKEN_SECONDS, engine_hang_seconds=HANG_SECONDS
+    )
     with TemporaryDirectory() as folder, running_gateway(plan, Path(folder)) as gateway:
         return asyncio.run(_measure(gateway, failures, advance))
 
@@ -116,7 +122,7 @@ async def _ask(connection: Connection, *, elsewhere: bool, **options: object) ->
 
 async def _timed(connection: Connection, **options: object) -> _Timed:
     began = time.perf_counter()
-    answer = await connection.post(_CHAT, {**_BODY, **options})
+    answer = await connection.post(CHAT, {**QUESTION, **options})
     if answer.status != 200:
         raise FailoverError(f"a request was lost: {answer.status} {answer.body!r}")
     return _Timed(answer, time.perf_counter() - began)

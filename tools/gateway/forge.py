@@ -23,12 +23,20 @@ from tools.gateway.stubs import Engine, Ollama, Speech, Stub
 from tools.sim_stack import REPOSITORY
 
 KEY = "sk-the-key-of-the-tests"
+CHAT = "/v1/chat/completions"
+QUESTION = {"model": "llama-3.2-8b", "messages": [{"role": "user", "content": "hi"}]}
+"""The shortest request that the engine answers."""
 _METRICS_SECONDS = 10
 
 
 def forge_plan() -> Plan:
     """The plan of the forge's stack file."""
     return make_plan(read_stack_file(REPOSITORY / "Pulumi.forge.yaml"), load_catalogue())
+
+
+def with_gateway(plan: Plan, **changes: object) -> Plan:
+    """The same plan with other values of its gateway."""
+    return plan.model_copy(update={"gateway": plan.gateway.model_copy(update=changes)})
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,19 @@ import psutil
 import yaml
 
 from synapse.plan.model import Plan
-from tools.gateway.forge import KEY, forge_plan, proxy_of, stubs_of
+from tools.gateway.forge import (
+    CHAT,
+    KEY,
+    QUESTION,
+    forge_plan,
+    proxy_of,
+    stubs_of,
+    with_gateway,
+)
 from tools.gateway.load import Load, closed_loop
 from tools.gateway.proxy import Proxy
 
 OURS, SILENT, DOCUMENTED, DIRECT = "ours", "ours, metrics off", "documented", "direct"
-_CHAT = "/v1/chat/completions"
-_BODY = {"model": "llama-3.2-8b", "messages": [{"role": "user", "content": "hi"}]}
 _WARM_UP_REQUESTS = 100
 
 
@@ -105,9 +111,7 @@ def measure(
         RuntimeError: a request failed.
     """
     plan = forge_plan()
-    silent = plan.model_copy(
-        update={"gateway": plan.gateway.model_copy(update={"metrics_port": None})}
-    )
+    silent = with_gateway(plan, metrics_port=None)
     engine, ollama = stubs_of(plan)
     with TemporaryDirectory() as scratch, ExitStack() as stack:
         stack.enter_context(engine)
@@ -154,7 +158,7 @@ def _cpu_seconds(process: psutil.Process | None) -> float:
 
 
 def _run(port: int, clients: int, requests: int) -> Load:
-    load = asyncio.run(closed_loop(port, KEY, _CHAT, _BODY, clients=clients, requests=requests))
+    load = asyncio.run(closed_loop(port, KEY, CHAT, QUESTION, clients=clients, requests=requests))
     if load.failures:
         raise RuntimeError(f"requests failed: {json.dumps(load.failures)}")
     return load
