@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -42,13 +43,13 @@ class Edge:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._frozen = False
+        self._has_settled = False
         self._running: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let in, or refuse."""
         if scope["type"] == "http" and scope["path"] in _OPEN_PATHS:
-            self._freeze_once()
+            self._settle_once()
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await (self._serve if _has_key(scope) else _refuse)(scope, receive, send)
@@ -57,12 +58,16 @@ class Edge:
         else:
             await self._app(scope, receive, send)
 
-    def _freeze_once(self) -> None:
-        """All that the start has made stays: the collector need not look at it again."""
-        if not self._frozen:
-            self._frozen = True
+    def _settle_once(self) -> None:
+        """Make requests cheaper once the start is over, whose own errors are told at length."""
+        if not self._has_settled:
+            self._has_settled = True
+            # All that the start has made stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
+            # LiteLLM formats a failed call's way through its code five times, and searches it for
+            # secrets: half of the time until another backend is asked. The error says as much.
+            sys.tracebacklimit = 1
 
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         passage = Passage()

@@ -75,6 +75,18 @@ def test_the_request_that_meets_a_dead_engine_asks_it_once(
     assert (len(gateway.engine.seen), len(gateway.ollama.seen)) == (1, 1)
 
 
+def test_a_failed_call_is_told_without_its_way_through_the_code(
+    gateway: Gateway, caller: Caller
+) -> None:
+    """LiteLLM would format it again and again while somebody waits."""
+    before = gateway.proxy.log.stat().st_size
+    _fail(gateway, Failure.ERROR_500)
+    assert caller.chat().reason == "engine-failed"
+    told = gateway.proxy.log.read_bytes()[before:].decode()
+    assert "the engine is dead" in told
+    assert told.count('  File "') <= told.count("Traceback")
+
+
 @pytest.mark.parametrize("how", [*AT_ONCE, Failure.HANG], ids=str)
 def test_a_revived_engine_is_asked_again_soon(
     gateway: Gateway, caller: Caller, how: str | Failure
