@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,7 @@ from tools.toolchain import Toolchain
 
 SPEECH_PHASE = 4
 START_SECONDS = 30
+LIMIT_SECONDS = 60
 IMAGE = "registry.example/main:1"
 LIMITS = Limits(
     lease_seconds=5,
@@ -255,3 +257,19 @@ def swap_case(forge: SimForge, toolchain: Toolchain, folder: Path) -> Iterator[S
         case.kubectl("delete", "deployments", "--all", "--wait=true")
         case.kubectl("delete", "pods", "--all", "--wait=true", "--timeout=60s")
         case.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@contextmanager
+def restarted(case: SwapCase, step: Step) -> Iterator[Watching]:
+    """At that step the control plane is killed; it comes back while the swap goes on."""
+    starter = threading.Thread(target=case.forge.start_servers)
+
+    def restart(when: str, at: Step) -> None:
+        if (when, at) == ("began", step):
+            case.forge.stop_servers()
+            starter.start()
+
+    try:
+        yield Watching(restart)
+    finally:
+        starter.join()

@@ -13,9 +13,17 @@ from synapse.names import TTS
 from synapse.swap.run import Means
 from synapse.swap.stop import Stop
 from synapse.swap.timeline import Step
-from tests.forge.swap_case import IMPATIENT, LIMITS, SHORT_LEASE, SwapCase, Watching
-from tests.forge.test_swap_survives import LIMIT_SECONDS, REPOSITORY, restarted
+from tests.forge.swap_case import (
+    IMPATIENT,
+    LIMIT_SECONDS,
+    LIMITS,
+    SHORT_LEASE,
+    SwapCase,
+    Watching,
+    restarted,
+)
 from tests.forge.traffic import ASKS, ENGINE, Traffic, metrics_at, traffic_of
+from tools.sim_stack import REPOSITORY
 from tools.simforge import Outcome
 
 STEPS = (Step.DRAIN, Step.SCALE_DOWN, Step.GONE, Step.SCALE_UP, Step.MEMORY, Step.READY)

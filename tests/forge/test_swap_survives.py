@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,7 @@ from synapse.swap.lease import HeldLease
 from synapse.swap.run import Means
 from synapse.swap.stop import Stop
 from synapse.swap.timeline import Observer, Step, Timeline
-from tests.forge.swap_case import SHORT_LEASE, SwapCase, Watching
+from tests.forge.swap_case import LIMIT_SECONDS, SHORT_LEASE, SwapCase, Watching, restarted
 from tests.swap.test_hold import CALL, PROBE
 from tools.simforge import Outcome
 
@@ -36,7 +34,6 @@ ALL = (
     Step.READY,
     Step.RELEASE,
 )
-LIMIT_SECONDS = 60
 
 
 def swap_and_die(case: SwapCase, when: str, step: Step) -> None:
@@ -132,22 +129,6 @@ def test_nor_does_one_that_slept_right_before_a_write(
     assert timeline.outcome == "failed"
     assert "lost the Lease" in timeline.why
     assert case.is_at("chat")
-
-
-@contextmanager
-def restarted(case: SwapCase, step: Step) -> Iterator[Watching]:
-    """At that step the control plane is killed; it comes back while the swap goes on."""
-    starter = threading.Thread(target=case.forge.start_servers)
-
-    def restart(when: str, at: Step) -> None:
-        if (when, at) == ("began", step):
-            case.forge.stop_servers()
-            starter.start()
-
-    try:
-        yield Watching(restart)
-    finally:
-        starter.join()
 
 
 # The other steps are as long as these, and run with the soaks.
