@@ -2,28 +2,41 @@
 
 import difflib
 from collections.abc import Iterable
+from functools import cached_property
 
 CLOSEST_SHOWN = 3
+_KNOWN_SHOWN = 8
 
 
 class UnknownEntryError(LookupError):
     """A name that the catalogue does not hold, with the closest ones it does.
 
+    Who only asks whether a name is known drops it unread, so the closest are looked for late.
+
     Attributes:
         kind: what was looked up ("model", "GPU", ...).
         name: the name that was asked for.
-        closest: up to three known names, best match first.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        choices = sorted(known)
-        folded = {choice.casefold(): choice for choice in choices}
-        matches = difflib.get_close_matches(name.casefold(), folded, n=CLOSEST_SHOWN, cutoff=0.5)
         self.kind = kind
         self.name = name
-        self.closest = tuple(folded[match] for match in matches)
+        self._known = tuple(known)
+        super().__init__(kind, name)
+
+    @cached_property
+    def closest(self) -> tuple[str, ...]:
+        """Up to three known names, best match first."""
+        folded = {choice.casefold(): choice for choice in sorted(self._known)}
+        wanted = self.name.casefold()
+        matches = difflib.get_close_matches(wanted, folded, n=CLOSEST_SHOWN, cutoff=0.5)
+        return tuple(folded[match] for match in matches)
+
+    def __str__(self) -> str:
         if self.closest:
             hint = "closest: " + ", ".join(self.closest)
         else:
-            hint = f"known are {', '.join(choices[:8])}{', ...' if len(choices) > 8 else ''}"
-        super().__init__(f"the catalogue knows no {kind} {name!r}; {hint}")
+            choices = sorted(self._known)
+            more = ", ..." if len(choices) > _KNOWN_SHOWN else ""
+            hint = f"known are {', '.join(choices[:_KNOWN_SHOWN])}{more}"
+        return f"the catalogue knows no {self.kind} {self.name!r}; {hint}"
