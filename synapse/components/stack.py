@@ -1,4 +1,4 @@
-"""The root of everything: the plan as a plain input, and the phases below it."""
+"""The root of everything: the plan's claims as a plain input, and the phases below it."""
 
 from dataclasses import dataclass
 
@@ -29,6 +29,12 @@ _PATHS = {
     OLLAMA: ("/api/", "/v1/"),
 }
 
+_CHECKED = frozenset(
+    {"schema_version", "phase", "namespace", "node", "gpu", "workloads", "states", "transitions"}
+    | {"volumes", "ollama", "engine"}
+)
+"""Parts of the plan that the policy pack checks as they stand."""
+
 _Phase = tuple[pulumi.Resource, ...]
 """What a phase consists of. The servers of the next one wait for all of it, and so are taken down
 before it; what needs no server below (downloads, policies, config) does not wait."""
@@ -42,6 +48,17 @@ class SynapseArgs:
     target: Target
     secrets: Secrets
     build_command: str | None
+
+
+def _claims(plan: Plan) -> dict[str, object]:
+    """What the policy pack checks, as plain values.
+
+    The engine handles each value of a stack many times, and those of the whole plan would be half
+    of all. Texts and routes are left to `make plan`; what a sum of RAM is made of, the pack finds
+    in the workloads.
+    """
+    ram = [one.model_dump(mode="json", exclude={"lines"}) for one in plan.ram]
+    return {**plan.model_dump(mode="json", include=set(_CHECKED)), "ram": ram}
 
 
 class Synapse(pulumi.ComponentResource):
@@ -59,9 +76,7 @@ class Synapse(pulumi.ComponentResource):
         self, name: str, args: SynapseArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         plan = args.plan
-        super().__init__(
-            "synapse:stack:Synapse", name, {"plan": plan.model_dump(mode="json")}, opts
-        )
+        super().__init__("synapse:stack:Synapse", name, {"plan": _claims(plan)}, opts)
         provider = _provider(name, args.target, self)
         self.endpoints = {}
         below = pulumi.ResourceOptions(parent=self, provider=provider)
