@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from synapse_policy.plan_view import PlanView
 
 from tests.components.conftest import Planner, Record
 from tests.components.recorder import UNKNOWN, Recorded, Registered, leaves
@@ -32,14 +31,16 @@ def test_every_resource_is_a_descendant_of_the_root(registered: Record, preview:
         assert one is roots[0] or roots[0] in recorded.ancestry(one), one.urn
 
 
-def test_the_root_carries_what_the_pack_reads_of_the_plan_as_a_plain_input(
+def test_the_root_carries_claims_of_the_plan_as_a_plain_input(
     registered: Record, planned: Planner, preview: bool
 ) -> None:
     root = registered(preview=preview).of_kind("Synapse")[0]
     (claims,) = root.inputs.values()
     whole = planned().model_dump(mode="json")
-    assert PlanView.model_validate(claims) == PlanView.model_validate(whole)
-    assert claims.items() <= {**whole, "ram": claims["ram"]}.items()
+    without_lines = [
+        {key: value for key, value in one.items() if key != "lines"} for one in whole["ram"]
+    ]
+    assert claims.items() < {**whole, "ram": without_lines}.items()
 
 
 def test_component_types_are_named_by_their_room(registered: Record) -> None:
