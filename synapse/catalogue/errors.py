@@ -21,13 +21,13 @@ class UnknownEntryError(LookupError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind = kind
         self.name = name
-        self._known = tuple(known)
+        self._known = sorted(known)
         super().__init__(kind, name)
 
     @cached_property
     def closest(self) -> tuple[str, ...]:
         """Up to three known names, best match first."""
-        folded = {choice.casefold(): choice for choice in sorted(self._known)}
+        folded = {choice.casefold(): choice for choice in self._known}
         wanted = self.name.casefold()
         matches = difflib.get_close_matches(wanted, folded, n=CLOSEST_SHOWN, cutoff=0.5)
         return tuple(folded[match] for match in matches)
@@ -36,7 +36,6 @@ class UnknownEntryError(LookupError):
         if self.closest:
             hint = "closest: " + ", ".join(self.closest)
         else:
-            choices = sorted(self._known)
-            more = ", ..." if len(choices) > _KNOWN_SHOWN else ""
-            hint = f"known are {', '.join(choices[:_KNOWN_SHOWN])}{more}"
+            more = ", ..." if len(self._known) > _KNOWN_SHOWN else ""
+            hint = f"known are {', '.join(self._known[:_KNOWN_SHOWN])}{more}"
         return f"the catalogue knows no {self.kind} {self.name!r}; {hint}"

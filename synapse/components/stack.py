@@ -29,11 +29,21 @@ _PATHS = {
     OLLAMA: ("/api/", "/v1/"),
 }
 
-_CHECKED = frozenset(
-    {"schema_version", "phase", "namespace", "node", "gpu", "workloads", "states", "transitions"}
-    | {"volumes", "ollama", "engine"}
+_CHECKED = (
+    "schema_version",
+    "phase",
+    "namespace",
+    "node",
+    "gpu",
+    "workloads",
+    "states",
+    "transitions",
+    "ram",
+    "volumes",
+    "ollama",
+    "engine",
 )
-"""Parts of the plan that the policy pack checks as they stand."""
+"""Parts of the plan that the policy pack checks."""
 
 _Phase = tuple[pulumi.Resource, ...]
 """What a phase consists of. The servers of the next one wait for all of it, and so are taken down
@@ -48,17 +58,6 @@ class SynapseArgs:
     target: Target
     secrets: Secrets
     build_command: str | None
-
-
-def _claims(plan: Plan) -> dict[str, object]:
-    """What the policy pack checks, as plain values.
-
-    The engine handles each value of a stack many times, and those of the whole plan would be half
-    of all. Texts and routes are left to `make plan`; what a sum of RAM is made of, the pack finds
-    in the workloads.
-    """
-    ram = [one.model_dump(mode="json", exclude={"lines"}) for one in plan.ram]
-    return {**plan.model_dump(mode="json", include=set(_CHECKED)), "ram": ram}
 
 
 class Synapse(pulumi.ComponentResource):
@@ -142,6 +141,17 @@ def _https(
         tls_secret=plan.gateway.tls_secret,
     )
     return HttpsRoute(f"{service}-https", args, opts)
+
+
+def _claims(plan: Plan) -> dict[str, object]:
+    """What the policy pack checks, as plain values.
+
+    The engine handles each value of a stack many times, and those of the whole plan would be half
+    of all. Texts and routes are left to `make plan`; what a sum of RAM is made of, the pack finds
+    in the workloads.
+    """
+    lines = {"ram": {"__all__": {"lines"}}}
+    return plan.model_dump(mode="json", include=set(_CHECKED), exclude=lines)
 
 
 def _upon(lower: pulumi.Resource, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:

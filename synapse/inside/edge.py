@@ -65,8 +65,8 @@ class Edge:
             # All that the start has made stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
-            # LiteLLM formats a failed call's way through its code five times, and searches it for
-            # secrets: half of the time until another backend is asked. The error says as much.
+            # LiteLLM formats a failed call's way through its code again and again, and searches it
+            # for secrets: half of the time until another backend is asked. The error says as much.
             sys.tracebacklimit = 1
 
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -65,7 +65,7 @@ class Routing(CustomLogger):
         """
         if (log := data.get("litellm_logging_obj")) is not None:
             # LiteLLM leaves its record of a success to whoever claims it. Nobody reads it, and
-            # making it would take a seventh of all of its time.
+            # making it would take an eighth of all of its time.
             log.claim_async_success_log()
         name = data.get("model")
         if isinstance(name, str):

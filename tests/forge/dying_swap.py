@@ -1,4 +1,7 @@
-"""A swap to speech whose process is killed at the end of a step; run as a process of its own."""
+"""A swap to speech whose process is killed at the end of a step; run as a process of its own.
+
+A fork would take the locks of the load's threads along.
+"""
 
 from __future__ import annotations
 

@@ -25,9 +25,17 @@ from synapse.cluster.errors import ClusterError
 from synapse.names import TTS
 from synapse.swap.requests import ReadMetrics
 from tests.forge.swap_case import SwapCase
-from tests.gateway.caller import CHAT, ENGINE_MODEL, MESSAGES, Caller
+from tests.gateway.caller import Caller
 from tests.swap.engine_stand_in import metrics
-from tools.gateway.forge import KEY, Gateway, running_gateway, with_gateway
+from tools.gateway.forge import (
+    CHAT,
+    FALLBACK_HEADER,
+    KEY,
+    QUESTION,
+    Gateway,
+    running_gateway,
+    with_gateway,
+)
 from tools.gateway.http_server import HttpServer, Reply, Request
 from tools.gateway.load import Answer, Connection
 from tools.gateway.stubs import Engine, Failure, Stub
@@ -37,7 +45,6 @@ LOOK_SECONDS = 0.05
 WORD_SECONDS, ANSWER_SECONDS = 0.2, 0.1
 FIRST_TOKEN_SECONDS, HANG_SECONDS = 2, 3
 METRICS_SECONDS = 5
-FALLBACK = "x-synapse-fallback"
 SPEECH, HEARING = "/v1/audio/speech", "/v1/audio/transcriptions"
 FORM = b"\r\n".join(
     [
@@ -63,7 +70,7 @@ class Seen:
         stream = answer.headers.get("content-type", "").startswith("text/event-stream")
         whole = answer.body.endswith(b"data: [DONE]\n\n") and b'data: {"error"' not in answer.body
         if answer.status == 200 and (whole or not stream):
-            self.whole.append((seconds, answer.headers.get(FALLBACK)))
+            self.whole.append((seconds, answer.headers.get(FALLBACK_HEADER)))
         else:
             self.lost.append(f"{answer.status}: {answer.body[-300:]!r}")
 
@@ -74,10 +81,8 @@ class Seen:
 
 Ask = Callable[[Connection], Awaitable[Answer]]
 ASKS: dict[str, Ask] = {
-    "chat": lambda to: to.post(CHAT, {"model": ENGINE_MODEL, "messages": MESSAGES}),
-    "streaming": lambda to: to.post(
-        CHAT, {"model": ENGINE_MODEL, "messages": MESSAGES, "stream": True}
-    ),
+    "chat": lambda to: to.post(CHAT, QUESTION),
+    "streaming": lambda to: to.post(CHAT, {**QUESTION, "stream": True}),
     "speech": lambda to: to.post(SPEECH, {"model": "tts-1", "voice": "onyx", "input": "Hello."}),
     "hearing": lambda to: to.send(HEARING, FORM, "multipart/form-data; boundary=form"),
 }

@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tools.gateway.forge import KEY, Gateway
+from tools.gateway.forge import CHAT, ENGINE_MODEL, FALLBACK_HEADER, KEY, QUESTION, Gateway
 from tools.gateway.load import Answer, Connection
 
-CHAT = "/v1/chat/completions"
-ENGINE_MODEL = "llama-3.2-8b"
 _POLL_SECONDS, _WAIT_SECONDS = 0.02, 60.0
 
 
@@ -31,7 +29,7 @@ class Said:
     @property
     def reason(self) -> str | None:
         """Why another model answered; None: it was the one asked for."""
-        return self.answer.headers.get("x-synapse-fallback")
+        return self.answer.headers.get(FALLBACK_HEADER)
 
     @property
     def content(self) -> dict[str, object]:
@@ -58,7 +56,7 @@ class Caller:
 
     def chat(self, model: str = ENGINE_MODEL, **options: object) -> Said:
         """Ask for a chat answer, and read all of it."""
-        return self.post(CHAT, {"model": model, "messages": MESSAGES, **options})
+        return self.post(CHAT, {**QUESTION, "model": model, **options})
 
     def post(self, path: str, body: object) -> Said:
         """Send JSON, and read all of the answer."""
@@ -78,6 +76,3 @@ class Caller:
             assert time.monotonic() - began < _WAIT_SECONDS, f"not within a minute: {what}"
             time.sleep(_POLL_SECONDS)
         return time.monotonic() - began
-
-
-MESSAGES = [{"role": "user", "content": "hi"}]

@@ -11,9 +11,8 @@ import psutil
 import pytest
 
 from synapse.settings.settings import Settings
-from tests.gateway.caller import CHAT, ENGINE_MODEL, MESSAGES
 from tests.gateway.conftest import plan_with
-from tools.gateway.forge import KEY, Gateway, running_gateway
+from tools.gateway.forge import CHAT, FALLBACK_HEADER, KEY, QUESTION, Gateway, running_gateway
 from tools.gateway.load import Answer, Connection, closed_loop
 
 CLIENTS, PART_OF_CAPACITY = 8, 0.8
@@ -46,7 +45,7 @@ class Told:
 
     def note(self, answer: Answer, *, streaming: bool) -> None:
         """A stream that the engine had begun ends with an error event, and counts apart."""
-        reason = answer.headers.get("x-synapse-fallback", "the engine")
+        reason = answer.headers.get(FALLBACK_HEADER, "the engine")
         if answer.status != 200 or (streaming and not answer.body.endswith(b"\n\n")):
             self.lost.append(f"{answer.status}: {answer.body[-200:]!r}")
         elif not streaming or answer.body.endswith(b"data: [DONE]\n\n"):
@@ -79,8 +78,7 @@ def test_an_engine_that_dies_again_and_again_costs_no_request(
 
 async def _last(gateway: Gateway, course: Course) -> Told:
     port, process = gateway.proxy.port, psutil.Process(gateway.proxy.pid)
-    body = {"model": ENGINE_MODEL, "messages": MESSAGES}
-    full = await closed_loop(port, KEY, CHAT, body, clients=CLIENTS, requests=CAPACITY_REQUESTS)
+    full = await closed_loop(port, KEY, CHAT, QUESTION, clients=CLIENTS, requests=CAPACITY_REQUESTS)
     pause = CLIENTS / (PART_OF_CAPACITY * full.per_second)
     told, clock = Told(), asyncio.get_running_loop()
     end = clock.time() + course.seconds
@@ -93,7 +91,7 @@ async def _last(gateway: Gateway, course: Course) -> Told:
                 due += pause
                 streaming = number % 2 == 0
                 try:
-                    answer = await connection.post(CHAT, {**body, "stream": streaming})
+                    answer = await connection.post(CHAT, {**QUESTION, "stream": streaming})
                 except (OSError, EOFError, TimeoutError) as error:
                     told.lost.append(repr(error))
                 else:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from synapse.components.gateway import leave
 from synapse.settings.settings import Settings
-from tests.gateway.caller import CHAT, ENGINE_MODEL, MESSAGES
 from tests.gateway.conftest import plan_with
 from tools.gateway.balancer import Balancer
-from tools.gateway.forge import KEY, proxy_of, stubs_of
+from tools.gateway.forge import CHAT, KEY, QUESTION, proxy_of, stubs_of
 from tools.gateway.load import Connection
 from tools.gateway.proxy import Proxy
 
@@ -83,7 +82,7 @@ class _Whole:
 async def _ask(port: int, over: asyncio.Event, whole: _Whole, options: dict[str, object]) -> int:
     """Ask again and again; any failed answer ends the test."""
     count = 0
-    body = {"model": ENGINE_MODEL, "messages": MESSAGES, **options}
+    body = {**QUESTION, **options}
     async with Connection(port, KEY) as connection:
         while not over.is_set():
             answer = await connection.post(CHAT, body)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from synapse.settings.settings import Settings
-from tests.gateway.caller import CHAT, Caller
+from tests.gateway.caller import Caller
 from tests.gateway.conftest import EMBEDDINGS, plan_with
-from tools.gateway.forge import Gateway, running_gateway
+from tools.gateway.forge import CHAT, Gateway, running_gateway
 from tools.gateway.stubs import Stub
 
 

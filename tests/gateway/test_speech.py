@@ -10,12 +10,11 @@ from synapse.plan.build import make_plan
 from synapse.settings.settings import Settings
 from synapse.settings.workloads import LicenceAcknowledgement
 from tests.gateway.caller import Caller, Said
-from tools.gateway.forge import KEY, Gateway, running_gateway
+from tools.gateway.forge import FALLBACK_HEADER, KEY, Gateway, running_gateway
 from tools.gateway.stubs import WORDS, Failure, Stub
 
 SPEECH = "/v1/audio/speech"
 KOKORO, WHISPER = "speaches-ai/Kokoro-82M-v1.0-ONNX", "Systran/faster-whisper-base"
-HEADER = "x-synapse-fallback"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,7 @@ def test_a_voice_is_asked_for_by_its_servers_own_name(
 ) -> None:
     spoken = openai.audio.speech.create(model=model, voice=voice, input="Hello.")
     assert spoken.content.startswith(b"RIFF")
-    assert HEADER not in spoken.response.headers
+    assert FALLBACK_HEADER not in spoken.response.headers
     seen = {"coqui": _asked(speaking.coqui), "speaches": _asked(speaking.speaches)}
     assert seen == {"coqui": [], "speaches": []} | {name: [one] for name, one in asked.items()}
 

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from tools.gateway.forge import (
     CHAT,
+    FALLBACK_HEADER,
     KEY,
     QUESTION,
     Gateway,
@@ -27,7 +28,6 @@ REFUSED = "refused"
 _AT_ONCE = (REFUSED, Failure.ERROR_500.value, Failure.ERROR_503.value)
 _HANGS = 3
 _POLL_SECONDS = 0.02
-_REASON = "x-synapse-fallback"
 
 
 class FailoverError(Exception):
@@ -115,7 +115,7 @@ class _Timed:
 
 async def _ask(connection: Connection, *, elsewhere: bool, **options: object) -> _Timed:
     timed = await _timed(connection, **options)
-    if (_REASON in timed.answer.headers) is not elsewhere:
+    if (FALLBACK_HEADER in timed.answer.headers) is not elsewhere:
         raise FailoverError(f"answered by the wrong one: {timed.answer.headers}")
     return timed
 
@@ -130,6 +130,6 @@ async def _timed(connection: Connection, **options: object) -> _Timed:
 
 async def _until_back(connection: Connection) -> float:
     began = time.perf_counter()
-    while _REASON in (await _timed(connection)).answer.headers:
+    while FALLBACK_HEADER in (await _timed(connection)).answer.headers:
         await asyncio.sleep(_POLL_SECONDS)
     return time.perf_counter() - began

@@ -24,8 +24,11 @@ from tools.sim_stack import REPOSITORY
 
 KEY = "sk-the-key-of-the-tests"
 CHAT = "/v1/chat/completions"
-QUESTION = {"model": "llama-3.2-8b", "messages": [{"role": "user", "content": "hi"}]}
+ENGINE_MODEL = "llama-3.2-8b"
+QUESTION = {"model": ENGINE_MODEL, "messages": [{"role": "user", "content": "hi"}]}
 """The shortest request that the engine answers."""
+FALLBACK_HEADER = "x-synapse-fallback"
+"""Of an answer by another model than the one asked for: why."""
 _METRICS_SECONDS = 10
 
 
