@@ -18,7 +18,7 @@ from synapse.swap.change import Target
 from synapse.swap.run import Means, Swap
 from synapse.swap.timeline import Step
 from tests.forge.swap_case import SHORT_LEASE, Watching
-from tests.forge.traffic import metrics_at
+from tests.forge.traffic import metrics_at, unhurried
 
 
 def swap_and_die(config: Path, last_step: Step, engine_metrics_url: str) -> None:
@@ -32,7 +32,9 @@ def swap_and_die(config: Path, last_step: Step, engine_metrics_url: str) -> None
     plan = make_plan(settings, load_catalogue())
     means = Means(metrics_at(engine_metrics_url), log=None)
     with connect(settings.target) as cluster:
-        Swap(cluster, plan, "dead", SHORT_LEASE, Watching(die), means=means).run(Target.SPEECH)
+        Swap(cluster, plan, "dead", unhurried(SHORT_LEASE), Watching(die), means=means).run(
+            Target.SPEECH
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tests.forge.swap_case import (
     Watching,
     restarted,
 )
-from tests.forge.traffic import ASKS, ENGINE, Traffic, metrics_at, traffic_of
+from tests.forge.traffic import ASKS, ENGINE, Traffic, metrics_at, traffic_of, unhurried
 from tools.sim_stack import REPOSITORY
 from tools.simforge import Outcome
 
@@ -44,7 +44,7 @@ def traffic(case: SwapCase, _traffic: Traffic) -> Iterator[Traffic]:
     with _traffic.load() as seen:
         yield _traffic
         if not case.is_at("chat"):
-            timeline = case.swap("chat", limits=SHORT_LEASE, means=means_of(_traffic))
+            timeline = case.swap("chat", limits=unhurried(SHORT_LEASE), means=means_of(_traffic))
             assert timeline.outcome == "swapped", timeline.why
         _traffic.caller.wait_until(lambda: _traffic.chats_elsewhere() is None, "the engine chats")
     assert case.is_at("chat")
@@ -79,7 +79,13 @@ def test_one_that_is_stopped(case: SwapCase, traffic: Traffic, step: Step) -> No
             stop.request("Ctrl-C")
 
     case.forge.behave(TTS, Outcome.NEVER_READY)  # so that the last step cannot be over already
-    timeline = case.swap("speech", observer=Watching(ask), stop=stop, means=means_of(traffic))
+    timeline = case.swap(
+        "speech",
+        observer=Watching(ask),
+        stop=stop,
+        limits=unhurried(LIMITS),
+        means=means_of(traffic),
+    )
     assert timeline.outcome == "went back", timeline.why
 
 
@@ -88,11 +94,13 @@ def test_one_whose_pod_does_not_start(case: SwapCase, traffic: Traffic, outcome:
     """As its container ends again and again, or as its memory never becomes free."""
     case.forge.behave(TTS, outcome)
     limits = IMPATIENT if outcome is Outcome.INITIALIZING else LIMITS
-    timeline = case.swap("speech", limits=limits, means=means_of(traffic))
+    timeline = case.swap("speech", limits=unhurried(limits), means=means_of(traffic))
     assert timeline.outcome == "went back", timeline.why
 
 
 def test_one_whose_api_server_restarts(case: SwapCase, traffic: Traffic) -> None:
     with restarted(case, Step.SCALE_DOWN) as observer:
-        timeline = case.swap("speech", observer=observer, means=means_of(traffic))
+        timeline = case.swap(
+            "speech", observer=observer, limits=unhurried(LIMITS), means=means_of(traffic)
+        )
     assert timeline.outcome == "swapped", timeline.why

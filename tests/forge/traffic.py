@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -23,6 +23,7 @@ from lightkube.resources.discovery_v1 import EndpointSlice
 
 from synapse.cluster.errors import ClusterError
 from synapse.names import TTS
+from synapse.swap.limits import Limits
 from synapse.swap.requests import ReadMetrics
 from tests.forge.swap_case import SwapCase
 from tests.gateway.caller import Caller
@@ -172,6 +173,14 @@ def traffic_of(
             lambda: traffic.speaks_elsewhere() == "voice-failed", "nobody speaks but Kokoro"
         )
         yield traffic
+
+
+def unhurried(limits: Limits) -> Limits:
+    """With the time that an operator's swap gives a Service to learn that a pod has left it.
+
+    The stubs learn it by polling, as a node's proxy does late.
+    """
+    return replace(limits, settle_seconds=Limits().settle_seconds)
 
 
 def metrics_at(url: str) -> ReadMetrics:
