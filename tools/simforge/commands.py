@@ -12,6 +12,13 @@ _KUBECONFIG = "--kubeconfig=kubeconfig"
 # Signs service account tokens, too: the server makes it at its first start.
 _KEY = "certs/apiserver.key"
 
+ENVIRONMENT = {
+    # kwok 0.7.0 prepares its stages for nodes and for pods at once, in maps without a lock, and Go
+    # ends a program that is caught at it. A single thread cannot be interrupted within a map.
+    "kwok": {"GOMAXPROCS": "1"},
+}
+"""What is added to the environment, by program."""
+
 
 def commands(port: int) -> dict[str, list[str]]:
     """Arguments by program; `port` is where the API server listens on loopback."""

@@ -20,7 +20,7 @@ from filelock import FileLock
 from tools.private_file import write_private
 from tools.simforge.api import Api
 from tools.simforge.behaviour import Outcome, kwok_configuration
-from tools.simforge.commands import PROGRAMS, commands
+from tools.simforge.commands import ENVIRONMENT, PROGRAMS, commands
 from tools.simforge.errors import SimForgeError
 from tools.simforge.node import NODE_NAME, NodeSpec
 from tools.simforge.objects import prepare
@@ -195,7 +195,9 @@ class SimForge(Remains):
             stages = kwok_configuration(self.outcomes())
             (self.folder / "kwok.yaml").write_text(stages, encoding="utf-8")
         arguments = commands(port)[name]
-        self.processes[name].start([self.toolchain.path(name), *arguments])
+        self.processes[name].start(
+            [self.toolchain.path(name), *arguments], ENVIRONMENT.get(name, {})
+        )
 
     def _start_control_plane(self) -> None:
         for attempt in range(1, _START_ATTEMPTS + 1):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +37,18 @@ class Process:
     def _record(self) -> Path:
         return self.folder / "run" / f"{self.name}.json"
 
-    def start(self, command: Sequence[str | Path]) -> None:
-        """Starts it in a session of its own, so that a Ctrl-C here does not reach it."""
+    def start(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
+        """Starts it in a session of its own, so that a Ctrl-C here does not reach it.
+
+        `environment` is added to ours.
+        """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._record.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             process = psutil.Popen(
                 [str(part) for part in command],
                 cwd=self.folder,
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
