@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
@@ -32,9 +32,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a backend answers; an iterator is sent in chunks as it comes."""
+    """What a backend answers; a generator is sent in chunks as it comes, and ended in any case."""
 
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncGenerator[bytes, None]
     status: int = HTTPStatus.OK
     content_type: str = "application/json"
 
@@ -162,8 +162,10 @@ async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
         await writer.drain()
         return
     writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
-    async for chunk in reply.body:
-        writer.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
-        await writer.drain()
+    # A caller who left is an error whose traceback keeps the generator until the next collection.
+    async with aclosing(reply.body) as chunks:
+        async for chunk in chunks:
+            writer.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+            await writer.drain()
     writer.write(b"0\r\n\r\n")
     await writer.drain()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
@@ -115,7 +115,7 @@ class Stub:
         finally:
             self.running -= 1
 
-    async def _counted(self, frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _counted(self, frames: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         with self._runs():
             async for frame in frames:
                 yield frame
@@ -199,7 +199,7 @@ class OpenAi(Stub):
         choice = {"index": 0, "message": message, "finish_reason": reason}
         return {**self._head(body, "chat.completion"), "choices": [choice], **_USAGE}
 
-    async def _streamed(self, body: dict[str, object]) -> AsyncIterator[bytes]:
+    async def _streamed(self, body: dict[str, object]) -> AsyncGenerator[bytes, None]:
         head = self._head(body, "chat.completion.chunk")
 
         def event(delta: dict[str, object], reason: str | None = None) -> bytes:
