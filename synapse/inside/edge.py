@@ -18,7 +18,8 @@ from typing import Any
 from . import metrics
 from .auth import KEY_HEADERS, is_accepted, refusal
 from .engine_watch import engine_watch
-from .passage import OTHER_NAME, PASSAGE, Passage, Reason
+from .fault import SERVER_ERROR, gives_up
+from .passage import OTHER_NAME, PASSAGE, Passage
 from .told import is_leaving
 
 Message = MutableMapping[str, Any]
@@ -32,10 +33,7 @@ _ERROR_EVENT = b'data: {"error"'
 _DONE_EVENT = b"data: [DONE]"
 _CUT = {"message": "The model was cut off in its answer.", "type": "server_error", "code": 502}
 _CUT_STATUS = "cut"
-_CALLER_ERROR, _SERVER_ERROR = 400, 500
-_OVERLOADED = 429
-# The caller's key and model name have been looked at before: these are between us and the engine.
-_FAULTS_OF_A_BACKEND = (401, 403, 404, 408, _OVERLOADED)
+_CALLER_ERROR = 400
 
 
 class Edge:
@@ -65,8 +63,8 @@ class Edge:
             # All that the start has made stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
-            # LiteLLM formats a failed call's way through its code again and again, and searches it
-            # for secrets: half of the time until another backend is asked. The error says as much.
+            # LiteLLM formats a failed call's way through its code, and searches it for secrets: a
+            # third of the time until another backend is asked. The error says as much.
             sys.tracebacklimit = 1
 
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -89,15 +87,15 @@ class Edge:
         self, scope: Message, body: bytes, receive: Receive, answer: _Answer
     ) -> None:
         passage = answer.passage
-        attempt = _Attempt(answer, passage, gives_way=True)
-        running = self._start(scope, _replayed(body, receive), attempt)
+        passage.has_second_try = True
+        first = _Attempt(answer, passage, gives_way=True)
+        running = self._start(scope, _replayed(body, receive), first)
         try:
             both: set[asyncio.Future[Any]] = {running, passage.interrupted}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if passage.interrupted.done():
                 passage.avoid = passage.interrupted.result()
-                if attempt.give_up():
-                    running.cancel()
+                running.cancel()
                 engine_watch().settled(passage)
                 second = _Attempt(answer, passage, gives_way=False)
                 running = self._start(scope, _replayed(body, receive), second)
@@ -123,7 +121,7 @@ class Edge:
 class _Attempt:
     """One run of LiteLLM for an answer. Its head waits for the first of its body.
 
-    One that gives way says nothing when its backend fails it: another one takes its place.
+    One that gives way says nothing more once its backend is given up: another one takes its place.
     """
 
     def __init__(self, answer: _Answer, passage: Passage, *, gives_way: bool) -> None:
@@ -131,16 +129,10 @@ class _Attempt:
         self._passage = passage
         self._gives_way = gives_way
         self._head: Message | None = None
-        self._given_up = False
-
-    def give_up(self) -> bool:
-        """Say nothing more; False: it has been given up by itself already, and is at its end."""
-        was_heard, self._given_up = not self._given_up, True
-        return was_heard
 
     async def send(self, message: Message) -> None:
         """Pass on one message of the answer."""
-        if self._given_up:
+        if self._gives_way and self._passage.interrupted.done():
             return
         if message["type"] == "http.response.start":
             self._head = message
@@ -149,34 +141,12 @@ class _Attempt:
             body, more = message.get("body", b""), message.get("more_body", False)
             if not body and more:
                 return
-            if self._gives_way and self._has_to_give_way(self._head["status"], body):
+            failed = body.startswith(_ERROR_EVENT)
+            if gives_up(self._passage, SERVER_ERROR if failed else self._head["status"]):
                 return
             head, self._head = self._head, None
             await self._answer.open(head)
         await self._answer.send(message)
-
-    def _has_to_give_way(self, status: int, body: bytes) -> bool:
-        """Before the first byte leaves: once it has, nobody can interrupt any longer."""
-        passage = self._passage
-        if passage.interrupted.done():  # an answer just too late: the next attempt is on its way
-            return True
-        self._given_up = self._is_failure(status, body)
-        if self._given_up:
-            passage.interrupt(Reason.ENGINE_FAILED if passage.at_engine else Reason.VOICE_FAILED)
-        return self._given_up
-
-    def _is_failure(self, status: int, body: bytes) -> bool:
-        """Whether the backend is at fault; what the caller did wrong would be so elsewhere, too."""
-        passage = self._passage
-        if not (passage.at_engine or passage.at_voice) or not (
-            status >= _SERVER_ERROR
-            or status in _FAULTS_OF_A_BACKEND
-            or body.startswith(_ERROR_EVENT)
-        ):
-            return False
-        if passage.at_engine and status != _OVERLOADED:
-            engine_watch().request_failed()
-        return True
 
 
 class _Answer:
@@ -185,7 +155,7 @@ class _Answer:
     def __init__(self, send: Send, passage: Passage) -> None:
         self.passage = passage
         self._send = send
-        self._status = _SERVER_ERROR
+        self._status = SERVER_ERROR
         self._first_at: float | None = None
         self._is_whole = self._is_cut = False
         self.is_stream = False
@@ -200,6 +170,7 @@ class _Answer:
             headers.append((b"connection", b"close"))
         self._status, self.is_stream = head["status"], kind.startswith(b"text/event-stream")
         self._first_at = time.perf_counter()
+        passage.has_second_try = False
         if passage.at_engine:
             engine_watch().settled(passage)
             engine_watch().sign_of_life()

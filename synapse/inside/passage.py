@@ -32,6 +32,7 @@ class Passage:
         avoid: set for the second try: why the one that was asked first is not asked again.
         at_engine: whether the engine is at work on it.
         at_voice: whether a voice is that may be away.
+        has_second_try: whether somebody else is asked if these are given up now.
         interrupted: done when these are given up while nothing has been answered yet.
     """
 
@@ -41,13 +42,15 @@ class Passage:
     avoid: Reason | None = None
     at_engine: bool = False
     at_voice: bool = False
+    has_second_try: bool = False
     interrupted: asyncio.Future[Reason] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     def interrupt(self, reason: Reason) -> None:
         """Give the backend up, unless it has begun to answer or has been given up already."""
-        if (self.at_engine or self.at_voice) and not self.interrupted.done():
+        if self.has_second_try and (self.at_engine or self.at_voice):
+            self.has_second_try = False
             self.interrupted.set_result(reason)
 
 

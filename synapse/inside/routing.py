@@ -10,6 +10,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import UserAPIKeyAuth
 
 from .engine_watch import engine_watch
+from .fault import SERVER_ERROR, gives_up
 from .passage import OTHER_NAME, PASSAGE, Passage, Reason
 from .told import BackendVoices, Told, told
 
@@ -74,6 +75,22 @@ class Routing(CustomLogger):
             if voices := told().voices.get(route):
                 data["voice"] = voice_of(voices, data.get("voice"))
         return data
+
+    async def async_log_failure_event(
+        self,
+        kwargs: dict[str, Any],
+        response_obj: object,  # noqa: ARG002  LiteLLM passes it by name
+        start_time: object,  # noqa: ARG002
+        end_time: object,  # noqa: ARG002
+    ) -> None:
+        """Leave LiteLLM with a failure that somebody else makes good.
+
+        To tell it at length, in its log and in an answer that nobody gets, would take it longer
+        than the failed call did.
+        """
+        status = getattr(kwargs.get("exception"), "status_code", SERVER_ERROR)
+        if gives_up(PASSAGE.get(), status):
+            await asyncio.get_running_loop().create_future()  # the edge ends it
 
 
 def voice_of(voices: BackendVoices, name: object) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.gateway.caller import Caller, Said
 from tests.gateway.conftest import FIRST_TOKEN_SECONDS, HANG_SECONDS
-from tools.gateway.forge import Gateway
+from tools.gateway.forge import ENGINE_MODEL, Gateway
 from tools.gateway.stubs import WORDS, Failure
 
 BACK_SECONDS = 5.0
@@ -75,14 +75,28 @@ def test_the_request_that_meets_a_dead_engine_asks_it_once(
     assert (len(gateway.engine.seen), len(gateway.ollama.seen)) == (1, 1)
 
 
-def test_a_failed_call_is_told_without_its_way_through_the_code(
+def _told_of(gateway: Gateway, caller: Caller, model: str) -> tuple[int, str]:
+    """The status of a request to this model, and what the proxy's log has of it."""
+    before = gateway.proxy.log.stat().st_size
+    status = caller.chat(model=model).status
+    return status, gateway.proxy.log.read_bytes()[before:].decode()
+
+
+def test_a_failure_made_good_is_told_in_a_line(gateway: Gateway, caller: Caller) -> None:
+    """LiteLLM would tell it at length while somebody waits."""
+    _fail(gateway, Failure.ERROR_500)
+    status, told = _told_of(gateway, caller, ENGINE_MODEL)
+    assert status == 200
+    assert f"{ENGINE_MODEL}: status 500, asking another" in told
+    assert "Traceback" not in told
+
+
+def test_a_failure_that_stands_is_told_without_its_way_through_the_code(
     gateway: Gateway, caller: Caller
 ) -> None:
-    """LiteLLM would format it again and again while somebody waits."""
-    before = gateway.proxy.log.stat().st_size
-    _fail(gateway, Failure.ERROR_500)
-    assert caller.chat().reason == "engine-failed"
-    told = gateway.proxy.log.read_bytes()[before:].decode()
+    gateway.ollama.failure = Failure.ERROR_500
+    status, told = _told_of(gateway, caller, "llama3.1:8b")
+    assert status == 500
     assert "the engine is dead" in told
     assert told.count('  File "') <= told.count("Traceback")
 

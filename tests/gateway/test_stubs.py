@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tools.gateway.forge import CHAT, QUESTION
-from tools.gateway.stubs import Engine
+from tools.gateway.forge import CHAT, ENGINE_MODEL, QUESTION
+from tools.gateway.stubs import Engine, Failure
 
 PATIENCE_SECONDS = 10
 
@@ -24,18 +24,30 @@ def no_collection() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_collection")
-def test_a_caller_who_leaves_in_mid_stream_leaves_no_request_behind() -> None:
-    with Engine(models=(str(QUESTION["model"]),)) as engine:
-        engine.word_seconds = 0.02
-        asyncio.run(asyncio.wait_for(_leave_in_mid_stream(engine), PATIENCE_SECONDS))
+@pytest.mark.parametrize("failure", [Failure.NONE, Failure.HANG, Failure.SLOW_START])
+@pytest.mark.parametrize("how", ["reset", "closed"])
+def test_a_caller_who_leaves_in_mid_stream_leaves_no_request_behind(
+    failure: Failure, how: str
+) -> None:
+    with Engine(models=(ENGINE_MODEL,)) as engine:
+        engine.word_seconds, engine.failure = 0.02, failure
+        asyncio.run(asyncio.wait_for(_leave_in_mid_stream(engine, how), PATIENCE_SECONDS))
 
 
-async def _leave_in_mid_stream(engine: Engine) -> None:
+async def _leave_in_mid_stream(engine: Engine, how: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)
     body = json.dumps({**QUESTION, "stream": True}).encode()
     writer.write(f"POST {CHAT} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-    await reader.readuntil(b"one ")
-    assert engine.running == 1
-    writer.transport.abort()
-    while engine.running:
-        await asyncio.sleep(engine.word_seconds)
+    if engine.failure is Failure.NONE:
+        await reader.readuntil(b"one ")
+    await _until(lambda: engine.running == 1)
+    if how == "reset":
+        writer.transport.abort()
+    else:
+        writer.close()
+    await _until(lambda: engine.running == 0)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
 
+from typing_extensions import override
+
 _LONGEST_HEAD_BYTES = 1 << 16
 _START_SECONDS = 10.0
 
@@ -40,6 +42,7 @@ class Reply:
 
 
 Handler = Callable[[Request], Awaitable[Reply]]
+_Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
@@ -90,8 +93,8 @@ class HttpServer:
 
     async def _listen(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(
-                self._serve, "127.0.0.1", self.port, limit=_LONGEST_HEAD_BYTES
+            self._server = await self._loop.create_server(
+                lambda: _Caller(self._serve), "127.0.0.1", self.port
             )
             self.port = self._server.sockets[0].getsockname()[1]
 
@@ -118,11 +121,40 @@ class HttpServer:
                 await _write(writer, await self.handler(request))
         except (ConnectionError, asyncio.IncompleteReadError, CutConnectionError):
             pass  # one of the two left
+        except asyncio.CancelledError:
+            pass  # the caller left, or the server stops
         finally:
             self._open.discard(writer)
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
+
+
+class _Caller(asyncio.StreamReaderProtocol):
+    """Ends the work on a request once its caller has left, as a model server does."""
+
+    def __init__(self, serve: _Serve) -> None:
+        super().__init__(asyncio.StreamReader(limit=_LONGEST_HEAD_BYTES), self._run)
+        self._serve = serve
+        self._serving: asyncio.Task[object] | None = None
+
+    async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving = asyncio.current_task()
+        await self._serve(reader, writer)
+
+    @override
+    def eof_received(self) -> bool | None:
+        self._leave()
+        return super().eof_received()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+        super().connection_lost(exc)
+
+    def _leave(self) -> None:
+        if self._serving is not None:
+            self._serving.cancel()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:
