@@ -122,7 +122,7 @@ class HttpServer:
         except (ConnectionError, asyncio.IncompleteReadError, CutConnectionError):
             pass  # one of the two left
         except asyncio.CancelledError:
-            pass  # the caller left, or the server stops
+            pass  # by `_Caller`, or as the server stops
         finally:
             self._open.discard(writer)
             writer.close()
