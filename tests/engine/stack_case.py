@@ -202,8 +202,25 @@ class StackCase:
 
     def resources_in_state(self) -> set[str]:
         """Types of all that the state holds."""
+        return {resource["type"] for resource in self._exported()}
+
+    def dependencies_in_state(self, urn: str) -> set[str]:
+        """URNs of all that has to be there before this one, also by way of others."""
+        before: dict[str, list[str]] = {
+            resource["urn"]: resource.get("dependencies", []) for resource in self._exported()
+        }
+        found: set[str] = set()
+        to_follow = [urn]
+        while to_follow:
+            new = set(before[to_follow.pop()]) - found
+            found |= new
+            to_follow += new
+        return found
+
+    def _exported(self) -> list[Json]:
         deployment = json.loads(self.pulumi("stack", "export"))["deployment"]
-        return {resource["type"] for resource in deployment.get("resources", [])}
+        resources: list[Json] = deployment.get("resources", [])
+        return resources
 
     def kubectl(
         self, *arguments: str, stdin: str | None = None

@@ -105,11 +105,19 @@ def test_up_starts_the_servers_of_a_phase_when_the_one_below_is_whole(
         assert max(whole) < min(at(up.run, "create", "begins", higher, "Deployment")), up.run.text
 
 
-def test_a_download_waits_for_no_server_below(life: dict[str, Moment]) -> None:
-    """The weights take as long as all else together."""
-    run = life["up"].run
-    started = at(run, "create", "begins", "engine", "Job")
-    assert min(started) < max(at(run, "create", "ends", "ollama", "Deployment", "Job"))
+def test_a_download_waits_for_no_server_below(own_case: StackCase, life: dict[str, Moment]) -> None:
+    """The weights take as long as all else together; a server waits for what is below it."""
+    created = [urn for _, urn in life["restored"].run.succeeded().steps("create")]
+
+    def waits_for(phase: str, kind: str) -> set[tuple[str, str]]:
+        urns = {urn for urn in created if (phase_of(urn), kind_of(urn)) == (phase, kind)}
+        assert len(urns) == 1
+        found = own_case.dependencies_in_state(urns.pop())
+        return {(phase_of(urn), kind_of(urn)) for urn in found}
+
+    of_ollama = {("ollama", "Deployment"), ("ollama", "Job")}
+    assert of_ollama <= waits_for("engine", "Deployment")
+    assert not of_ollama & waits_for("engine", "Job")
 
 
 def test_up_again_changes_nothing(life: dict[str, Moment]) -> None:
