@@ -18,7 +18,7 @@ def gives_up(passage: Passage, status: int) -> bool:
 
     False: the answer stands, as nobody is at fault or nobody else is left.
     """
-    if not passage.has_second_try or not (passage.at_engine or passage.at_voice):
+    if not passage.may_give_way:
         return False
     if status < SERVER_ERROR and status not in _FAULTS_OF_A_BACKEND:
         return False

@@ -47,9 +47,14 @@ class Passage:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+    @property
+    def may_give_way(self) -> bool:
+        """Whether the backend at work on it can be given up for another."""
+        return self.has_second_try and (self.at_engine or self.at_voice)
+
     def interrupt(self, reason: Reason) -> None:
         """Give the backend up, unless it has begun to answer or has been given up already."""
-        if self.has_second_try and (self.at_engine or self.at_voice):
+        if self.may_give_way:
             self.has_second_try = False
             self.interrupted.set_result(reason)
 
