@@ -8,6 +8,7 @@ stands in for them there.
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,11 @@ class SimStack:
     def _backend(self) -> Path:
         return self.state_dir / "backend"
 
+    @property
+    def _temporary_dir(self) -> Path:
+        """The Kubernetes provider leaves a copy of the kubeconfig among the temporary files."""
+        return self.state_dir / "temporary"
+
     def prepare(
         self, settings: Path, phase: int, target: Mapping[str, object] | None = None
     ) -> None:
@@ -81,7 +87,8 @@ class SimStack:
             SimStackError: another run is at work on the stack, the state folder cannot be written,
                 or Pulumi refuses.
         """
-        for folder in (self._project_dir, self._backend):
+        shutil.rmtree(self._temporary_dir, ignore_errors=True)
+        for folder in (self._project_dir, self._backend, self._temporary_dir):
             make_state_folder(folder)
         self._release_lock_of_the_dead()
         if _SALT not in yaml.safe_load(settings.read_text()):
@@ -134,6 +141,7 @@ class SimStack:
         environment = {
             **self.toolchain.environment(),
             "PULUMI_BACKEND_URL": f"file://{self._backend}",
+            "TMPDIR": str(self._temporary_dir),
         }
         if self._passphrase_file.exists():  # else the settings are encrypted with the user's own
             environment |= {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase_file)}

@@ -37,7 +37,9 @@ class Target(Section):
         description="cluster (a kubeconfig), sim (the simulated forge) or render (manifests)",
     )
     kubeconfig: Text | None = Field(
-        None, description="path of a kubeconfig; default: $KUBECONFIG, then ~/.kube/config"
+        None,
+        description="path of a kubeconfig; default: $KUBECONFIG, then ~/.kube/config, which are"
+        " better: of one named here, Pulumi's provider leaves a copy in $TMPDIR at every run",
     )
     context: Text | None = Field(None, description="context in the kubeconfig; default: its own")
     directory: Text = Field("rendered", description="render: the directory of the manifests")

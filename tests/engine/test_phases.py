@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.engine.stack_case import APPROVED, Finished, StackCase
 
@@ -193,6 +196,20 @@ def test_up_restores_what_a_refused_destroy_took(life: dict[str, Moment]) -> Non
     restored.run.succeeded()
     assert restored.workloads == life["up"].workloads
     assert restored.claims == life["up"].claims
+
+
+def test_no_copy_of_the_kubeconfig_lies_outside_of_the_state_folder(
+    own_case: StackCase, life: dict[str, Moment]
+) -> None:
+    """The provider writes one in every run, with the cluster's credentials, and leaves it."""
+    assert life["up"].run.succeeded()
+    server = yaml.safe_load(own_case.forge.kubeconfig.read_text("utf-8"))["clusters"][0]["cluster"]
+    copies = [
+        path
+        for path in Path(tempfile.gettempdir()).glob("kubeconfig*")
+        if server["server"] in path.read_text("utf-8")
+    ]
+    assert not copies
 
 
 def test_refresh_shows_what_somebody_else_changed(

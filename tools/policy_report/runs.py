@@ -89,7 +89,7 @@ def of_backend(name: str, program: Path, console: Console) -> Iterator[EngineRun
                 *("--config-file", copy),
             ],
             program,
-            toolchain.environment(),
+            {**toolchain.environment(), "TMPDIR": folder},  # the provider copies kubeconfigs there
         )
 
 
