@@ -6,21 +6,20 @@ from synapse_policy import facts
 from synapse_policy.budgets import DiskBudget, GpuBudget, GpuCount, RamBudget
 from synapse_policy.engine_sum import EngineAsk, asked_by
 from synapse_policy.judging import Report
+from synapse_policy.objects import workload_in
 from synapse_policy.reading import UnreadableError
 from synapse_policy.root import is_below_root
 from synapse_policy.shares import on_gpu, share_on
 from synapse_policy.stack import claims_of, workloads_of
 from synapse_policy.words import Addend, exceeds, shown, total_gib
-from synapse_policy.workload import Workload, brings_pods
+from synapse_policy.workload import Workload
 
 _CONFIG = "the pack's config"
 
 
 def workload_elsewhere(args: ResourceValidationArgs) -> Workload | None:
     """Return the workload that a resource rule is shown, if no root is above it."""
-    if not brings_pods(args.resource_type) or is_below_root(args.urn):
-        return None
-    return Workload(args.resource_type, args.name, args.urn, args.props)
+    return None if is_below_root(args.urn) else workload_in(args)
 
 
 def ask_elsewhere(workload: Workload) -> EngineAsk | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache, cached_property
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
@@ -37,12 +38,12 @@ class KubernetesObject:
     props: Props
     provider: Props
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Its kind, that of the patched object for a patch."""
         return kind_of(self.resource_type) or ""
 
-    @property
+    @cached_property
     def group(self) -> str:
         """Its API group; `core` for the oldest one."""
         return _group_of(self.resource_type)
@@ -93,6 +94,20 @@ class KubernetesObject:
         return Workload(self.resource_type, self.resource_name, self.urn, self.props)
 
 
+_NO_PROVIDER: Props = {}
+_KEPT = 4096
+_objects: dict[tuple[int, str], KubernetesObject] = {}
+"""By the identity of their properties, which they keep from being another's, and by their URN."""
+
+
+class _Form(Enum):
+    """What a resource is to Kubernetes."""
+
+    NONE = "none of its objects"
+    OBJECT = "an object"
+    LIST = "a list of objects"
+
+
 @cache
 def _group_of(resource_type: str) -> str:
     api_version = resource_type.split(":")[1]
@@ -100,14 +115,23 @@ def _group_of(resource_type: str) -> str:
     return group or ("core" if _VERSION.fullmatch(api_version) else api_version)
 
 
+@cache
+def _form_of(resource_type: str) -> _Form:
+    kind = kind_of(resource_type)
+    if kind is None or resource_type.split(":")[1].partition("/")[0] in _NO_OBJECTS:
+        return _Form.NONE
+    return _Form.LIST if kind.endswith("List") else _Form.OBJECT
+
+
 def objects_in(resource: ResourceValidationArgs | PolicyResource) -> Iterator[KubernetesObject]:
     """Yield the objects that a resource is or lists; none if it is not Kubernetes'."""
     token = resource.resource_type
-    if kind_of(token) is None or token.split(":")[1].partition("/")[0] in _NO_OBJECTS:
+    form = _form_of(token)
+    if form is _Form.NONE:
         return
-    provider: Props = resource.provider.props if resource.provider else {}
-    if not kind_of(token).endswith("List"):  # type: ignore[union-attr]  # not None, as above
-        yield KubernetesObject(token, resource.name, resource.urn, resource.props, provider)
+    provider = resource.provider.props if resource.provider else _NO_PROVIDER
+    if form is _Form.OBJECT:
+        yield _object_of(resource, provider)
         return
     for item in children(resource.props, "items"):
         item_token = token.removesuffix("Patch").removesuffix("List")
@@ -115,6 +139,28 @@ def objects_in(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Ku
         if version and kind:
             item_token = f"kubernetes:{version}:{kind}"
         yield KubernetesObject(item_token, resource.name, resource.urn, item, provider)
+
+
+def _object_of(
+    resource: ResourceValidationArgs | PolicyResource, provider: Props
+) -> KubernetesObject:
+    """Return the object that a resource is: the same to every rule, with all that they read."""
+    key = (id(resource.props), resource.urn)
+    found = _objects.get(key)
+    if found is None or found.provider is not provider:
+        if len(_objects) >= _KEPT:
+            _objects.clear()
+        found = _objects[key] = KubernetesObject(
+            resource.resource_type, resource.name, resource.urn, resource.props, provider
+        )
+    return found
+
+
+def workload_in(args: ResourceValidationArgs) -> Workload | None:
+    """Return the view of a resource as something that brings pods; a list is none."""
+    if not brings_pods(args.resource_type):
+        return None
+    return next((one.workload for one in objects_in(args)), None)
 
 
 def objects_of(resources: Iterable[PolicyResource]) -> tuple[KubernetesObject, ...]:

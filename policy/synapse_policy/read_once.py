@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto.analyzer_pb2 import RemediateResponse
 from pulumi_policy import policy as sdk
 from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import unknown_checking_proxy
@@ -59,7 +60,7 @@ def _given(serialized: bytes) -> _Given:
 
 
 # The rules about the whole stack are shown equal messages, but not the same ones.
-_given_of = _Remembered(lambda message: _given(message.SerializeToString()))
+_given_of = _Remembered(lambda message: _given(message.SerializeToString(deterministic=True)))
 
 
 def message_to_dict(message: Message) -> Json:
@@ -93,18 +94,21 @@ STEPS: Final = {
 """By the SDK's own names for them."""
 METHODS: Final = ("_get_resource_options", "_get_provider_resource")
 """Of the SDK's servicer; each reads one message, and nothing of the servicer."""
+REMEDIATE: Final = "Remediate"
+"""Of the SDK's servicer; it reads a resource before it looks for a rule that would change one."""
 
 
 def read_once() -> None:
     """Put these in place of the SDK's own steps; a later SDK without them reads as it does."""
     servicer = getattr(sdk, "_PolicyAnalyzerServicer", None)
     if all(hasattr(sdk, name) for name in STEPS) and all(
-        hasattr(servicer, name) for name in METHODS
+        hasattr(servicer, name) for name in (*METHODS, REMEDIATE)
     ):
         for name, step in STEPS.items():
             setattr(sdk, name, step)
         for name in METHODS:
             setattr(servicer, name, _remembering(getattr(servicer, name)))
+        setattr(servicer, REMEDIATE, _remediate_nothing)
 
 
 def _remembering(
@@ -112,3 +116,8 @@ def _remembering(
 ) -> Callable[[object, Message], Result]:
     remembered = _Remembered(lambda message: method(None, message))
     return lambda _, message: remembered(message)
+
+
+def _remediate_nothing(_servicer: object, _request: Message, _context: object) -> Message:
+    """No rule of the pack changes a resource."""
+    return RemediateResponse()

@@ -7,11 +7,11 @@ from functools import cached_property
 from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidationArgs
 
 from synapse_policy import quantity
-from synapse_policy.objects import objects_of, with_workloads
+from synapse_policy.objects import objects_of, with_workloads, workload_in
 from synapse_policy.plan_view import PlanView
 from synapse_policy.reading import Props, UnreadableError, child, children
 from synapse_policy.root import is_below_root, plan_for, root_in
-from synapse_policy.workload import Workload, brings_pods, metadata_name
+from synapse_policy.workload import Workload, metadata_name
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,4 @@ def _cluster(resource: PolicyResource) -> str | None:
 
 def workload_below_root(args: ResourceValidationArgs) -> Workload | None:
     """Return the workload that a resource rule is shown, if it belongs to a root."""
-    if not brings_pods(args.resource_type) or not is_below_root(args.urn):
-        return None
-    return Workload(args.resource_type, args.name, args.urn, args.props)
+    return workload_in(args) if is_below_root(args.urn) else None

@@ -100,8 +100,8 @@ class Engine(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         built = _image(name, args, child)
         after_image = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=built))
-        _policies(name, plan, child)
         downloaded = download(f"{name}-pull", _pull(plan, _token(name, args, child)), after_image)
+        _policies(name, plan, child)
         wait, script = vram_wait(f"{name}-wait", plan.workload(engine.service), child)
         Deployment(
             f"{name}-deployment",

@@ -99,6 +99,9 @@ class Ollama(pulumi.ComponentResource):
         super().__init__("synapse:ollama:Ollama", name, None, opts)
         plan = args.plan
         child = pulumi.ResourceOptions(parent=self)
+        # What takes longest is asked for first.
+        for model in plan.ollama.models:
+            download(f"{name}-pull-{_slug(model.tag)}", _pull(plan, model.tag), child)
         self._policies(name, plan, child)
         Deployment(
             f"{name}-deployment",
@@ -117,8 +120,6 @@ class Ollama(pulumi.ComponentResource):
             spec=service_spec(OLLAMA, {"http": (PORT, PORT)}),
             opts=child,
         )
-        for model in plan.ollama.models:
-            download(f"{name}-pull-{_slug(model.tag)}", _pull(plan, model.tag), child)
         self.url = pulumi.Output.from_input(url(OLLAMA, plan.namespace, PORT))
         self.register_outputs({"url": self.url})
 

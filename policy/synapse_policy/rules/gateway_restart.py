@@ -1,7 +1,7 @@
 """The gateway's daily restart, by an account that can restart that one Deployment and no more."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pulumi_policy import StackValidationArgs
@@ -17,6 +17,7 @@ _RESTARTS = re.compile(r"\brollout\s+restart\b|\bpatch\b")
 _DAILY = re.compile(
     r"@(daily|midnight|hourly)|(\S+\s+){2}[*?](/1)?\s+[*?](/1)?\s+([*?](/1)?|0-[67])"
 )
+_RBAC = "rbac.authorization.k8s.io"
 _NEEDED = frozenset(("get", "patch"))
 _EVERYBODY = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")
 
@@ -37,6 +38,7 @@ def check(args: StackValidationArgs, report: Report) -> None:
         gateways = [
             one for one, workload in found if one.kind == "Deployment" and gateway_in(workload)
         ]
+        rights = [one for one in objects if one.group == _RBAC]
         for gateway in gateways:
             restarts = list(_restarts(gateway, found))
             if not restarts and is_below_root(gateway.urn):
@@ -48,7 +50,7 @@ def check(args: StackValidationArgs, report: Report) -> None:
             for restart in restarts:
                 _judge_schedule(restart, report)
                 _judge_account(restart, found, report)
-                _judge_rights(restart, objects, report)
+                _judge_rights(restart, rights, report)
 
 
 def _restarts(
@@ -110,11 +112,11 @@ def _judge_account(
             )
 
 
-def _judge_rights(restart: _Restart, objects: Iterable[KubernetesObject], report: Report) -> None:
+def _judge_rights(restart: _Restart, rights: Sequence[KubernetesObject], report: Report) -> None:
     account, cron_job = f"ServiceAccount {restart.account!r}", restart.cron_job
     bound = False
-    for binding in objects:
-        if binding.group != "rbac.authorization.k8s.io" or not binding.kind.endswith("Binding"):
+    for binding in rights:
+        if not binding.kind.endswith("Binding"):
             continue
         subjects = list(children(binding.props, "subjects"))
         if not any(_means(one, restart, binding) for one in subjects):
@@ -135,15 +137,15 @@ def _judge_rights(restart: _Restart, objects: Iterable[KubernetesObject], report
             )
         roles = [
             one
-            for one in objects
-            if one.is_a("Role", "rbac.authorization.k8s.io")
+            for one in rights
+            if one.kind == "Role"
             and one.name == text(role_ref, "name")
             and one.namespace == binding.namespace
         ]
         for role in roles:
             bound = True
             _judge_role(role, restart, report)
-            _judge_other_bindings(role, binding, objects, report)
+            _judge_other_bindings(role, binding, rights, report)
     if not bound and is_below_root(cron_job.urn):
         report(
             f"no Role of this program is bound to {account}, so {cron_job.label} cannot restart "
@@ -185,10 +187,10 @@ def _judge_role(role: KubernetesObject, restart: _Restart, report: Report) -> No
 def _judge_other_bindings(
     role: KubernetesObject,
     own: KubernetesObject,
-    objects: Iterable[KubernetesObject],
+    rights: Iterable[KubernetesObject],
     report: Report,
 ) -> None:
-    for other in objects:
+    for other in rights:
         role_ref = child(other.props, "roleRef") if other.kind == "RoleBinding" else {}
         same = text(role_ref, "name") == role.name and text(role_ref, "kind") == "Role"
         if same and other != own and other.namespace == role.namespace:

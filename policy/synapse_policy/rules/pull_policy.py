@@ -6,8 +6,9 @@ from pulumi_policy import ResourceValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
 from synapse_policy.judging import Report, resource_rule
+from synapse_policy.objects import workload_in
 from synapse_policy.reading import children, text
-from synapse_policy.workload import Workload, brings_pods, kind_of
+from synapse_policy.workload import kind_of
 
 _KEY = "imagePullPolicy"
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
@@ -15,8 +16,8 @@ _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 def check(args: ResourceValidationArgs, report: Report) -> None:
     """Judge every container, and the same key anywhere else in an object of Kubernetes."""
-    if brings_pods(args.resource_type):
-        workload = Workload(args.resource_type, args.name, args.urn, args.props)
+    workload = workload_in(args)
+    if workload is not None:
         for group in _CONTAINERS:
             for container in children(workload.pod_spec, group):
                 if text(container, _KEY) == "Never":

@@ -107,8 +107,9 @@ class _Reader:
 
     def clash(self, service: KubernetesObject) -> tuple[str, str] | None:
         """Return the first variable that a Service makes for it, and who reads it."""
+        prefix = _prefix(service) if self.reads else ""
         for name, by in self.reads.items():
-            if makes(service, name) and not _sets(self, name):
+            if name.startswith(prefix) and makes(service, name) and not _sets(self, name):
                 return name, by
         refuses_any = self.container.shown_command_line.has(_REFUSES_ANY_VLLM)
         if refuses_any and _prefix(service).startswith("VLLM_"):
