@@ -87,10 +87,11 @@ class SimStack:
             SimStackError: another run is at work on the stack, the state folder cannot be written,
                 or Pulumi refuses.
         """
-        shutil.rmtree(self._temporary_dir, ignore_errors=True)
-        for folder in (self._project_dir, self._backend, self._temporary_dir):
+        for folder in (self._project_dir, self._backend):
             make_state_folder(folder)
         self._release_lock_of_the_dead()
+        shutil.rmtree(self._temporary_dir, ignore_errors=True)
+        make_state_folder(self._temporary_dir)
         if _SALT not in yaml.safe_load(settings.read_text()):
             self._write_passphrase()
         self._write_config(

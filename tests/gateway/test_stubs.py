@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -27,11 +28,21 @@ def no_collection() -> Iterator[None]:
 @pytest.mark.parametrize("failure", [Failure.NONE, Failure.HANG, Failure.SLOW_START])
 @pytest.mark.parametrize("how", ["reset", "closed"])
 def test_a_caller_who_leaves_in_mid_stream_leaves_no_request_behind(
-    failure: Failure, how: str
+    failure: Failure, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Engine(models=(ENGINE_MODEL,)) as engine:
         engine.word_seconds, engine.failure = 0.02, failure
         asyncio.run(asyncio.wait_for(_leave_in_mid_stream(engine, how), PATIENCE_SECONDS))
+    assert not caplog.records
+
+
+def test_a_server_that_stops_says_nothing_of_its_callers(caplog: pytest.LogCaptureFixture) -> None:
+    with Engine(models=(ENGINE_MODEL,)) as engine:
+        caller = socket.create_connection(("127.0.0.1", engine.port))
+        caller.sendall(b"GET /health HTTP/1.1\r\n\r\n")
+        assert caller.recv(1)
+    caller.close()
+    assert not caplog.records
 
 
 async def _leave_in_mid_stream(engine: Engine, how: str) -> None:

@@ -126,7 +126,7 @@ class HttpServer:
         finally:
             self._open.discard(writer)
             writer.close()
-            with suppress(ConnectionError):
+            with suppress(ConnectionError, asyncio.CancelledError):  # the latter by its own end
                 await writer.wait_closed()
 
 
