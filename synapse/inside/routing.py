@@ -68,8 +68,6 @@ class Routing(CustomLogger):
             # LiteLLM leaves its record of a success to whoever claims it. Nobody reads it, and
             # making it would take an eighth of all of its time.
             log.claim_async_success_log()
-            # Nor does anybody pay for an answer, whose price would take a twentieth.
-            log.response_cost_calculator = _costs_nothing
         name = data.get("model")
         if isinstance(name, str):
             route = _route(PASSAGE.get(), name, call_type, streams=bool(data.get("stream")))
@@ -93,11 +91,6 @@ class Routing(CustomLogger):
         status = getattr(kwargs.get("exception"), "status_code", SERVER_ERROR)
         if gives_up(PASSAGE.get(), status):
             await asyncio.get_running_loop().create_future()  # the edge ends it
-
-
-def _costs_nothing(**_: object) -> float:
-    """In place of LiteLLM's search of its price lists."""
-    return 0.0
 
 
 def voice_of(voices: BackendVoices, name: object) -> str:

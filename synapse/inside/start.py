@@ -6,7 +6,7 @@ import asyncio
 
 from litellm.proxy.proxy_server import app
 
-from . import metrics
+from . import metrics, unneeded
 from .edge import Edge
 from .engine_watch import engine_watch
 from .told import accepted_keys, told
@@ -25,6 +25,7 @@ async def start() -> None:
     if app.middleware_stack is None:
         raise RuntimeError("LiteLLM has not built its application yet: the edge has no place")
     app.middleware_stack = Edge(app.middleware_stack)
+    unneeded.leave_out()
     _running.add(asyncio.create_task(engine_watch().check_forever()))
     if (port := told().metrics_port) is not None:
         metrics.serve(port)
