@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from functools import cache, cached_property
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
+from synapse_policy.read_once import KEPT
 from synapse_policy.reading import Props, child, children, text
 from synapse_policy.word_sets import word_set
 from synapse_policy.workload import Workload, brings_pods, kind_of, metadata_name
@@ -95,17 +95,8 @@ class KubernetesObject:
 
 
 _NO_PROVIDER: Props = {}
-_KEPT = 4096
 _objects: dict[tuple[int, str], KubernetesObject] = {}
 """By the identity of their properties, which they keep from being another's, and by their URN."""
-
-
-class _Form(Enum):
-    """What a resource is to Kubernetes."""
-
-    NONE = "none of its objects"
-    OBJECT = "an object"
-    LIST = "a list of objects"
 
 
 @cache
@@ -116,28 +107,29 @@ def _group_of(resource_type: str) -> str:
 
 
 @cache
-def _form_of(resource_type: str) -> _Form:
+def _object_kind_of(resource_type: str) -> str | None:
+    """Return the kind of an object or a list of them; None for what is neither."""
     kind = kind_of(resource_type)
     if kind is None or resource_type.split(":")[1].partition("/")[0] in _NO_OBJECTS:
-        return _Form.NONE
-    return _Form.LIST if kind.endswith("List") else _Form.OBJECT
+        return None
+    return kind
 
 
 def objects_in(resource: ResourceValidationArgs | PolicyResource) -> Iterator[KubernetesObject]:
     """Yield the objects that a resource is or lists; none if it is not Kubernetes'."""
     token = resource.resource_type
-    form = _form_of(token)
-    if form is _Form.NONE:
+    kind = _object_kind_of(token)
+    if kind is None:
         return
     provider = resource.provider.props if resource.provider else _NO_PROVIDER
-    if form is _Form.OBJECT:
+    if not kind.endswith("List"):
         yield _object_of(resource, provider)
         return
     for item in children(resource.props, "items"):
         item_token = token.removesuffix("Patch").removesuffix("List")
-        version, kind = text(item, "apiVersion"), text(item, "kind")
-        if version and kind:
-            item_token = f"kubernetes:{version}:{kind}"
+        version, item_kind = text(item, "apiVersion"), text(item, "kind")
+        if version and item_kind:
+            item_token = f"kubernetes:{version}:{item_kind}"
         yield KubernetesObject(item_token, resource.name, resource.urn, item, provider)
 
 
@@ -148,7 +140,7 @@ def _object_of(
     key = (id(resource.props), resource.urn)
     found = _objects.get(key)
     if found is None or found.provider is not provider:
-        if len(_objects) >= _KEPT:
+        if len(_objects) >= KEPT:
             _objects.clear()
         found = _objects[key] = KubernetesObject(
             resource.resource_type, resource.name, resource.urn, resource.props, provider

@@ -19,7 +19,7 @@ from pulumi_policy import policy as sdk
 from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import unknown_checking_proxy
 
-_KEPT = 4096
+KEPT = 4096
 """Resources: the rules about the whole stack are shown all of them one rule after the other."""
 
 Json = dict[str, Any]
@@ -48,13 +48,13 @@ class _Remembered(Generic[Result]):
     def __call__(self, message: Message) -> Result:
         found = self._kept.get(id(message))
         if found is None:
-            if len(self._kept) >= _KEPT:
+            if len(self._kept) >= KEPT:
                 self._kept.clear()
             found = self._kept[id(message)] = (message, self._read(message))
         return found[1]
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def _given(serialized: bytes) -> _Given:
     return _Given(MessageToDict(Struct.FromString(serialized)))
 

@@ -38,8 +38,8 @@ class Target(Section):
     )
     kubeconfig: Text | None = Field(
         None,
-        description="path of a kubeconfig; default: $KUBECONFIG, then ~/.kube/config, which are"
-        " better: of one named here, Pulumi's provider leaves a copy in $TMPDIR at every run",
+        description="path of a kubeconfig, of which Pulumi's provider leaves a copy in $TMPDIR at"
+        " every run, as it does not of the default; default: $KUBECONFIG, then ~/.kube/config",
     )
     context: Text | None = Field(None, description="context in the kubeconfig; default: its own")
     directory: Text = Field("rendered", description="render: the directory of the manifests")

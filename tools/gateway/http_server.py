@@ -126,7 +126,7 @@ class HttpServer:
         finally:
             self._open.discard(writer)
             writer.close()
-            with suppress(ConnectionError, asyncio.CancelledError):  # the latter by its own end
+            with suppress(ConnectionError, asyncio.CancelledError):  # `_Caller` cancels once more
                 await writer.wait_closed()
 
 
