@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from . import metrics
-from .auth import KEY_HEADERS, is_accepted, refusal
+from .auth import has_key, refusal
 from .engine_watch import engine_watch
 from .fault import SERVER_ERROR, gives_up
 from .passage import OTHER_NAME, PASSAGE, Passage
@@ -50,7 +50,7 @@ class Edge:
             self._settle_once()
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await (self._serve if _has_key(scope) else _refuse)(scope, receive, send)
+            await (self._serve if has_key(scope) else _refuse)(scope, receive, send)
         elif scope["type"] == "websocket":  # no route of ours is one
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -217,13 +217,6 @@ class _Answer:
             metrics.FALLBACKS.labels(name, passage.answered_by, reason).inc()
         if self.is_stream and self._first_at is not None:
             metrics.FIRST_TOKEN_SECONDS.labels(name).observe(self._first_at - began)
-
-
-def _has_key(scope: Message) -> bool:
-    sent = {
-        name: value for name, value in scope["headers"] if name.decode("latin-1") in KEY_HEADERS
-    }
-    return any(is_accepted(value.decode("latin-1")) for value in sent.values())
 
 
 async def _refuse(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001  an App

@@ -24,8 +24,8 @@ async def start() -> None:
         raise RuntimeError("LITELLM_MASTER_KEY is not set: nobody could call, or everybody")
     if app.middleware_stack is None:
         raise RuntimeError("LiteLLM has not built its application yet: the edge has no place")
-    app.middleware_stack = Edge(app.middleware_stack)
-    unneeded.leave_out()
+    unneeded.leave_out(app)
+    app.middleware_stack = Edge(app.build_middleware_stack())
     _running.add(asyncio.create_task(engine_watch().check_forever()))
     if (port := told().metrics_port) is not None:
         metrics.serve(port)
