@@ -67,4 +67,9 @@ def accepted_keys() -> tuple[str, ...]:
 
 def is_leaving() -> bool:
     """Whether the pod is about to end: its callers are to come back over another connection."""
-    return Path(os.environ[LEAVING_FILE_VARIABLE]).exists()
+    return os.access(_leaving_file(), os.F_OK)
+
+
+@cache
+def _leaving_file() -> str:
+    return os.environ[LEAVING_FILE_VARIABLE]

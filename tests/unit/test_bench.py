@@ -292,7 +292,7 @@ def _report(*rows: Row) -> Report:
         versions={"Python": "3.11.7", "pulumi": "3.250.0"},
     )
     awaited = [_run(**{"Job": 0.4}), _run(**{"Job": 0.6})]
-    return Report("2026-11-22T08:00+00:00", 2, machine, rows, awaited)
+    return Report("2026-11-22T08:00+00:00", 2, machine, (0.2, 0.31), rows, awaited)
 
 
 _HELD = ratio("preview", [2.2, 2.4], [2.0, 2.0], limit=1.25)
@@ -357,6 +357,7 @@ def test_page_and_raw_figures_name_machine_versions_and_runs(tmp_path: Path) -> 
     for part in (
         "| up | 21.00 s | 10.00 s | 11.00 s | 10.00 s to 12.00 s | ≤ 6.00 s | not held |",
         "A processor, 2 cores, 23.5 GiB memory, A system",
+        "the same computation took 0.20, 0.31 s before",
         "Python 3.11.7, pulumi 3.250.0",
         "2026-11-22T08:00+00:00, 2 runs",
         "| Job | 5.00 s | 0.50 s |",

@@ -11,7 +11,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 
 from tools.bench import gateways, plans, policy_cost, previews, ups
 from tools.bench.case import PROGRAMS, BenchCase
-from tools.bench.machine import Machine
+from tools.bench.machine import Machine, pace_seconds
 from tools.bench.report import Report, print_table, write
 from tools.toolchain import Toolchain, ensure, resolve
 
@@ -51,9 +51,14 @@ async def _measure(runs: int, toolchain: Toolchain, machine: Machine, console: C
     ):
         case = BenchCase(Path(folder), toolchain)
         objects = await ups.learn_objects(case, progress)
+        pace = [pace_seconds()]
         rows = await previews.measure(case, objects, runs, progress)
+        pace.append(pace_seconds())
         rows += await policy_cost.measure(case, objects, runs, progress)
         rows += await plans.measure(runs, progress)
+        pace.append(pace_seconds())
         deployed, awaited = await ups.measure(case, objects, runs, progress)
+        pace.append(pace_seconds())
         rows += [*deployed, *await gateways.measure_gateway(runs, progress)]
-    return Report(date, runs, machine, rows, awaited)
+        pace.append(pace_seconds())
+    return Report(date, runs, machine, pace, rows, awaited)

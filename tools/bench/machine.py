@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,6 +13,7 @@ import psutil
 
 from tools.toolchain import Origin, Resolved
 
+_SQUARES = 2_000_000
 PACKAGES = ("pulumi", "pulumi-kubernetes", "pulumi-policy", "pydantic")
 
 
@@ -57,6 +59,13 @@ class Machine:
             f"{self.cpu}, {self.cores} cores, {self.memory_gib:g} GiB memory, {self.system}; "
             f"load before the bench {self.load:g}"
         )
+
+
+def pace_seconds() -> float:
+    """How long the machine takes right now for a computation that is always the same."""
+    began = time.perf_counter()
+    sum(number * number for number in range(_SQUARES))
+    return time.perf_counter() - began
 
 
 def _version(item: Resolved) -> str:

@@ -49,12 +49,14 @@ class Report:
     Attributes:
         date: ISO 8601, UTC.
         runs: of each kind.
+        pace_seconds: of the same computation before, between and after the parts.
         awaited: of each `pulumi up`, by `Kind name`.
     """
 
     date: str
     runs: int
     machine: Machine
+    pace_seconds: Sequence[float]
     rows: Sequence[Row]
     awaited: Sequence[Mapping[str, Awaited]]
 
@@ -72,6 +74,7 @@ def print_table(console: Console, report: Report) -> None:
         table.add_row(*cells, verdict if row.held else f"[red]{verdict}[/]")
     console.print(table)
     console.print(report.machine.described(), highlight=False, soft_wrap=True)
+    console.print(_pace(report), highlight=False, soft_wrap=True)
 
 
 def write(directory: Path, report: Report) -> None:
@@ -95,6 +98,8 @@ def page(report: Report) -> str:
             "",
             f"Machine: {report.machine.described()}.",
             "",
+            f"Its pace: {_pace(report)}.",
+            "",
             f"Versions: {versions}.",
             "",
             *_markdown(_HEADINGS, [row_cells(row) for row in report.rows]),
@@ -113,6 +118,12 @@ def page(report: Report) -> str:
             "",
         ]
     )
+
+
+def _pace(report: Report) -> str:
+    """Where others share the machine, it is not always the same."""
+    paces = ", ".join(f"{seconds:.2f}" for seconds in report.pace_seconds)
+    return f"the same computation took {paces} s before, between and after the parts"
 
 
 def row_cells(row: Row) -> tuple[str, ...]:
