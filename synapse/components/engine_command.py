@@ -1,7 +1,7 @@
 """How the engine is told what the plan says: arguments and variables of vLLM and of SGLang."""
 
 from synapse.components.pods import SCRATCH
-from synapse.plan.model import EnginePlan
+from synapse.plan.served import EnginePlan
 
 PORT = 8000
 CACHE = "/cache"

@@ -19,8 +19,9 @@ from synapse.components.gateway_file import (
 from synapse.components.services import host, url
 from synapse.components.speech_services import SPEECH_SERVICES
 from synapse.names import OLLAMA
-from synapse.plan.model import Plan, Route
+from synapse.plan.model import Plan
 from synapse.plan.phases import GATEWAY
+from synapse.plan.served import Route
 
 CONFIG_FILE, ROUTES_FILE = "config.yaml", "routes.json"
 INSIDE = "synapse_inside"

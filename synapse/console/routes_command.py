@@ -12,8 +12,9 @@ from synapse.console.exits import Exit
 from synapse.console.stack import DEFAULT_CONFIG, ConfigOption, settings_of
 from synapse.console.tables import plain_table
 from synapse.plan.build import make_plan
-from synapse.plan.model import Plan, Route
+from synapse.plan.model import Plan
 from synapse.plan.phases import GATEWAY, SPEECH
+from synapse.plan.served import Route
 from synapse.settings.machine import Target
 
 _UP, _DOWN = Text("up", style="green"), Text("down", style="red")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from synapse.cluster.access import Answer, Cluster
 from synapse.cluster.errors import ClusterError
 from synapse.names import GATEWAY, OLLAMA, PIPER, STT, TTS
-from synapse.plan.model import Plan, Route
+from synapse.plan.model import Plan
+from synapse.plan.served import Route
 
 _LONGEST_SHOWN = 120
 

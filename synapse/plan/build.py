@@ -4,11 +4,12 @@ from synapse.catalogue import Catalogue
 from synapse.names import SYSTEM_NAMESPACE
 from synapse.plan.disk import plan_volumes
 from synapse.plan.engine import plan_engine
-from synapse.plan.model import Caller, GpuBudget, NodePlan, PhasePlan, Plan, SpeechPlan
+from synapse.plan.model import Caller, GpuBudget, NodePlan, PhasePlan, Plan
 from synapse.plan.ollama import plan_ollama
 from synapse.plan.phases import PHASES
 from synapse.plan.ram import plan_quota, plan_ram
 from synapse.plan.routes import plan_gateway
+from synapse.plan.served import SpeechPlan
 from synapse.plan.speech import plan_speech, vram_beside_engine_gib
 from synapse.plan.speech_verdicts import speech_verdicts
 from synapse.plan.states import (

@@ -1,6 +1,8 @@
 """Volumes: their claims, what lies on them, and how full they may get."""
 
-from synapse.plan.model import EnginePlan, Line, OllamaPlan, SpeechPlan, Volume
+from synapse.plan.model import Volume
+from synapse.plan.part import Line
+from synapse.plan.served import EnginePlan, OllamaPlan, SpeechPlan
 from synapse.settings.settings import Settings
 
 OLLAMA_CLAIM = "ollama-models"

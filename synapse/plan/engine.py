@@ -9,7 +9,9 @@ from synapse.plan.memory import (
     EngineWorkload,
     engine_memory,
 )
-from synapse.plan.model import EnginePlan, GpuBudget, Line
+from synapse.plan.model import GpuBudget
+from synapse.plan.part import Line
+from synapse.plan.served import EnginePlan
 from synapse.settings.settings import Settings
 from synapse.settings.workloads import Backend, EngineKind
 

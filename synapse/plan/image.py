@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from synapse.plan.model import EnginePlan
+from synapse.plan.served import EnginePlan
 
 
 def build_commands(engine: EnginePlan, tool: str, context: Path) -> list[list[str]]:

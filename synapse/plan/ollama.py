@@ -1,8 +1,8 @@
 """Ollama's part of the plan: its size by the node's RAM, and what its models take."""
 
 from synapse.catalogue import Catalogue
-from synapse.plan.model import OllamaModelPlan, OllamaPlan
 from synapse.plan.ollama_memory import OllamaWorkload, ollama_model_memory
+from synapse.plan.served import OllamaModelPlan, OllamaPlan
 from synapse.settings.settings import Settings
 
 # The deployment guide's table: node RAM from here on, models loaded at once, memory limit in GiB.

@@ -4,14 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from synapse.plan import phases
-from synapse.plan.model import (
-    GpuState,
-    Line,
-    NodePlan,
-    Quota,
-    RamSum,
-    Workload,
-)
+from synapse.plan.model import GpuState, NodePlan, Quota, RamSum, Workload
+from synapse.plan.part import Line
 
 _NO_STATE = "no GPU pod"
 Kind = Literal["planned", "limits", "requests"]

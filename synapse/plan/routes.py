@@ -2,7 +2,7 @@
 
 from synapse.catalogue import Catalogue
 from synapse.plan import phases
-from synapse.plan.model import EnginePlan, GatewayPlan, OllamaPlan, Route, SpeechPlan
+from synapse.plan.served import EnginePlan, GatewayPlan, OllamaPlan, Route, SpeechPlan
 from synapse.plan.speech_routes import speech_routes
 from synapse.settings.settings import Settings
 from synapse.settings.workloads import Backend

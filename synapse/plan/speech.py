@@ -3,14 +3,8 @@
 import math
 
 from synapse.catalogue import Catalogue, SpeechModel
-from synapse.plan.model import (
-    EnginePlan,
-    GpuBudget,
-    Licence,
-    SpeechPlan,
-    SpeechWeights,
-    SttPlan,
-)
+from synapse.plan.model import GpuBudget
+from synapse.plan.served import EnginePlan, Licence, SpeechPlan, SpeechWeights, SttPlan
 from synapse.settings.machine import Sharing
 from synapse.settings.settings import Settings
 from synapse.settings.workloads import SttDevice, VoiceKind

@@ -2,7 +2,7 @@
 
 from synapse.catalogue import Catalogue
 from synapse.plan import phases
-from synapse.plan.model import Route, SpeechPlan
+from synapse.plan.served import Route, SpeechPlan
 
 KOKORO = "kokoro"
 TTS_NAMES = ("xtts-v2", "tts-1")

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from synapse.catalogue import Catalogue
 from synapse.names import PIPER, STT, TTS
 from synapse.plan import phases
-from synapse.plan.model import SpeechPlan, Verdict, Workload
+from synapse.plan.model import Verdict, Workload
+from synapse.plan.served import SpeechPlan
 from synapse.plan.speech import ANSWER_SECONDS, CLIP_SECONDS, clip_seconds
 from synapse.settings.settings import Settings
 

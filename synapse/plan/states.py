@@ -4,15 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from synapse.names import STT, TTS
 from synapse.plan import phases
-from synapse.plan.model import (
-    EnginePlan,
-    GpuBudget,
-    GpuMember,
-    GpuState,
-    Transition,
-    Workload,
-    WorkloadKind,
-)
+from synapse.plan.model import GpuBudget, GpuMember, GpuState, Transition, Workload, WorkloadKind
+from synapse.plan.served import EnginePlan
 from synapse.settings.machine import Sharing
 from synapse.settings.settings import Settings
 

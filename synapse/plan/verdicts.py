@@ -7,13 +7,10 @@ from synapse.names import OLLAMA, STT, TTS
 from synapse.plan import phases
 from synapse.plan.engine import rounded_down, rounded_up
 from synapse.plan.model import (
-    EnginePlan,
     GpuBudget,
     GpuMember,
     GpuState,
-    Line,
     NodePlan,
-    OllamaPlan,
     RamSum,
     Transition,
     Verdict,
@@ -21,7 +18,9 @@ from synapse.plan.model import (
     Workload,
 )
 from synapse.plan.ollama import loaded_ram_gib
+from synapse.plan.part import Line
 from synapse.plan.ram import cpu_request, sets_of_pods
+from synapse.plan.served import EnginePlan, OllamaPlan
 from synapse.plan.states import DEVICES_WHEN_SHARED
 from synapse.settings.settings import Settings
 

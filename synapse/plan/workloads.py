@@ -4,15 +4,9 @@ from collections.abc import Iterator
 
 from synapse import names
 from synapse.plan import phases
-from synapse.plan.model import (
-    EnginePlan,
-    OllamaPlan,
-    PodResources,
-    SpeechPlan,
-    Workload,
-    WorkloadKind,
-)
+from synapse.plan.model import PodResources, Workload, WorkloadKind
 from synapse.plan.ollama import loaded_ram_gib
+from synapse.plan.served import EnginePlan, OllamaPlan, SpeechPlan
 from synapse.settings.base import PodSize
 from synapse.settings.machine import Sharing
 from synapse.settings.settings import Settings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from synapse.plan.model import EnginePlan
+from synapse.plan.served import EnginePlan
 from tests.components.conftest import HF_TOKEN, Planner, Record
 from tests.components.pods import pod, seconds
 from tests.components.recorder import Hidden, Json

@@ -144,13 +144,20 @@ def test_pod_that_names_no_sizes_gets_some(deployed: StackCase) -> None:
 
 @pytest.fixture
 def unending_jobs(deployed: StackCase) -> Iterator[None]:
-    """Pods of Jobs run on, so that all of them are there at once."""
+    """Pods of Jobs run on, so that all of them are there at once, and none begins by the clock."""
+    _suspend_restart(deployed, "true")
     apps = ("ollama-pull", "engine-pull", "speech-pull", "litellm-restart")
     for app in apps:
         deployed.forge.behave(app, Outcome.NEVER_READY)
     yield
     for app in apps:
         deployed.forge.behave(app, Outcome.READY)
+    _suspend_restart(deployed, "false")
+
+
+def _suspend_restart(deployed: StackCase, suspended: str) -> None:
+    patch = f'--patch={{"spec":{{"suspend":{suspended}}}}}'
+    deployed.ask("patch", "cronjob/litellm-restart", patch)
 
 
 @pytest.mark.usefixtures("unending_jobs")

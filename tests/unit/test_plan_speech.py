@@ -3,7 +3,8 @@
 import pytest
 
 from synapse.catalogue import load_catalogue
-from synapse.plan.model import Plan, Route
+from synapse.plan.model import Plan
+from synapse.plan.served import Route
 from synapse.plan.speech import ANSWER_SECONDS, CLIP_SECONDS, WINDOW_SECONDS, clip_seconds
 from synapse.settings.problems import SettingsError
 from tests.unit.stacks import ACKNOWLEDGED, CONCURRENT, FILE, plan, plan_of, verdict, verdicts

@@ -1,0 +1,31 @@
+"""The forge's config, as the tests of settings change it."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import cast
+
+import yaml
+
+from synapse.settings.load import without_prefix
+
+FORGE = Path(__file__).parents[2] / "Pulumi.forge.yaml"
+CONFIG = without_prefix(yaml.safe_load(FORGE.read_text(encoding="utf-8"))["config"])
+
+
+def changed(changes: Mapping[str, object]) -> dict[str, object]:
+    """The forge's config with other values at dotted places."""
+    config: object = deepcopy(CONFIG)
+    for place, value in changes.items():
+        *path, last = place.split(".")
+        holder = config
+        for part in path:
+            if isinstance(holder, list):
+                holder = holder[int(part)]
+            else:
+                holder = cast(dict[str, object], holder).setdefault(part, {})
+        if isinstance(holder, list):
+            holder[int(last) :] = [value, *holder[int(last) + 1 :]]
+        else:
+            cast(dict[str, object], holder)[last] = value
+    return cast(dict[str, object], config)
