@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import harmonic_mean
 
 import psutil
 import pytest
@@ -15,11 +17,13 @@ from tests.gateway.conftest import plan_with
 from tools.gateway.forge import CHAT, FALLBACK_HEADER, KEY, QUESTION, Gateway, running_gateway
 from tools.gateway.load import Answer, Connection, closed_loop
 
-CLIENTS, PART_OF_CAPACITY = 8, 0.8
-CAPACITY_REQUESTS = 200
+PART_OF_CAPACITY = 0.8
+CAPACITY_CLIENTS, CAPACITY_REQUESTS = 8, 200
 MEMORY_GROWTH = 1.1
 WARM_SECONDS = 120
 WORD_SECONDS = 0.05
+ANSWER_SECONDS = 0.5
+"""Longer than the words of a stream take: a client is done when its next request is due."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,6 @@ def test_an_engine_that_dies_again_and_again_costs_no_request(
     forge_settings: Settings, tmp_path: Path, course: Course
 ) -> None:
     with running_gateway(plan_with(forge_settings), tmp_path) as gateway:
-        gateway.engine.word_seconds = WORD_SECONDS
         told = asyncio.run(_last(gateway, course))
     assert told.lost == []
     assert told.answered["the engine"]
@@ -76,19 +79,36 @@ def test_an_engine_that_dies_again_and_again_costs_no_request(
         assert told.last_bytes / told.warm_bytes <= MEMORY_GROWTH
 
 
+async def _capacity(port: int) -> float:
+    """Requests in a second, if every second one is for a stream."""
+    loads = [
+        await closed_loop(
+            port,
+            KEY,
+            CHAT,
+            {**QUESTION, "stream": streaming},
+            clients=CAPACITY_CLIENTS,
+            requests=CAPACITY_REQUESTS,
+        )
+        for streaming in (False, True)
+    ]
+    return harmonic_mean([load.per_second for load in loads])
+
+
 async def _last(gateway: Gateway, course: Course) -> Told:
     port, process = gateway.proxy.port, psutil.Process(gateway.proxy.pid)
-    full = await closed_loop(port, KEY, CHAT, QUESTION, clients=CLIENTS, requests=CAPACITY_REQUESTS)
-    pause = CLIENTS / (PART_OF_CAPACITY * full.per_second)
+    per_second = PART_OF_CAPACITY * await _capacity(port)
+    clients = math.ceil(per_second * ANSWER_SECONDS)
+    gateway.engine.word_seconds = WORD_SECONDS
     told, clock = Told(), asyncio.get_running_loop()
     end = clock.time() + course.seconds
 
     async def client(number: int) -> None:
         async with Connection(port, KEY) as connection:
-            due = clock.time() + pause * number / CLIENTS
-            while due < end:
+            due = clock.time() + number / per_second
+            while clock.time() < end:
                 await asyncio.sleep(max(0.0, due - clock.time()))
-                due += pause
+                due += clients / per_second
                 streaming = number % 2 == 0
                 try:
                     answer = await connection.post(CHAT, {**QUESTION, "stream": streaming})
@@ -109,7 +129,7 @@ async def _last(gateway: Gateway, course: Course) -> Told:
         told.warm_bytes = process.memory_info().rss
 
     fates = asyncio.gather(fate(), memory())
-    await asyncio.gather(*(client(number) for number in range(CLIENTS)))
+    await asyncio.gather(*(client(number) for number in range(clients)))
     fates.cancel()
     await asyncio.gather(fates, return_exceptions=True)
     told.last_bytes = process.memory_info().rss
