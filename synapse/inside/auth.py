@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -35,10 +36,13 @@ def has_key(scope: Mapping[str, Any]) -> bool:
 def _is_accepted(sent: str) -> bool:
     """Compare with every accepted key, in a time that tells nothing about how much is right."""
     digest = sha256(sent.removeprefix(_BEARER).encode("utf-8", "surrogateescape")).digest()
-    matches = [
-        hmac.compare_digest(digest, sha256(key.encode()).digest()) for key in accepted_keys()
-    ]
+    matches = [hmac.compare_digest(digest, accepted) for accepted in _accepted_digests()]
     return any(matches)
+
+
+@cache
+def _accepted_digests() -> tuple[bytes, ...]:
+    return tuple(sha256(key.encode()).digest() for key in accepted_keys())
 
 
 def refusal() -> ProxyException:

@@ -2,20 +2,14 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from pathlib import Path
 from typing import cast
 
-import yaml
-
-from synapse.settings.load import without_prefix
-
-FORGE = Path(__file__).parents[2] / "Pulumi.forge.yaml"
-CONFIG = without_prefix(yaml.safe_load(FORGE.read_text(encoding="utf-8"))["config"])
+from tests.unit.stacks import FILE
 
 
 def changed(changes: Mapping[str, object]) -> dict[str, object]:
     """The forge's config with other values at dotted places."""
-    config: object = deepcopy(CONFIG)
+    config: object = deepcopy(FILE)
     for place, value in changes.items():
         *path, last = place.split(".")
         holder = config

@@ -10,7 +10,8 @@ import pytest
 from synapse.settings.load import parse
 from synapse.settings.problems import SettingsError
 from synapse.settings.workloads import Backend
-from tests.unit.forge_config import CONFIG, changed
+from tests.unit.forge_config import changed
+from tests.unit.stacks import FILE
 
 DIGEST = "sha256:" + 64 * "a"
 
@@ -125,7 +126,7 @@ def test_a_bad_value_is_one_line_with_key_value_limit_and_cure(
 
 @pytest.mark.parametrize("key", ["node", "gpu", "node.cpus", "gpu.model"])
 def test_a_missing_key_is_named(key: str) -> None:
-    config = deepcopy(CONFIG)
+    config = deepcopy(FILE)
     section, _, leaf = key.partition(".")
     if leaf:
         del cast(dict[str, object], config[section])[leaf]
@@ -267,7 +268,7 @@ def test_the_engine_s_service_has_a_name_of_its_own() -> None:
 
 
 def test_the_forge_is_read_as_written() -> None:
-    made = parse(CONFIG)
+    made = parse(FILE)
     assert (made.phase, made.ollama.memory_gib, made.gateway.replicas) == (1, 96, 2)
     assert made.gateway.routes[0].backend is Backend.ENGINE
     assert [old.scaled_down_at for old in made.legacy] == [2, 4, 6]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from synapse.settings.load import parse
 from synapse.settings.problems import SettingsError
 from synapse.settings.settings import Settings
-from tests.unit.forge_config import CONFIG, changed
+from tests.unit.forge_config import changed
+from tests.unit.stacks import FILE
 
 scalars = (
     st.none()
@@ -47,14 +48,14 @@ def places(model: object, prefix: str = "") -> list[str]:
 ALL_KEYS = sorted(
     {
         f"{name}.{leaf}"
-        for name, section in CONFIG.items()
+        for name, section in FILE.items()
         if isinstance(section, dict)
         for leaf in section
     }
     | set(Settings.model_fields)
     | {
         place
-        for place in places(CONFIG)
+        for place in places(FILE)
         if not place.startswith(("ollama.models.", "clients.0.selector."))
     }
 )
